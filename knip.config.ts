@@ -1,0 +1,18 @@
+import type { KnipConfig } from 'knip';
+
+export default {
+  entry: [
+    'src/{main,api,worker}.ts',
+    'src/embedded/{guard,emulator-child}.ts', // started as processes of their own
+    'scripts/*.{ts,mjs}',
+    'bench/*.ts',
+    'test/**/*.ts',
+  ],
+  project: ['src/**/*.ts', 'scripts/**/*.{ts,mjs}', 'bench/**/*.ts', 'test/**/*.ts'],
+  // A type that stands in an exported function's signature is part of it, even if nobody names it yet.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+  ignoreDependencies: [
+    '@prisma/client', // imported by the generated client only
+    '@swc/core', // dependency-cruiser's parser: it cannot use TypeScript 7 yet
+  ],
+} satisfies KnipConfig;
