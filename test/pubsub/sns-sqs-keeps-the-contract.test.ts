@@ -1,0 +1,4 @@
+import { describeContract } from './contract.ts';
+import { emulatorBroker } from './harness.ts';
+
+describeContract('SNS and SQS', emulatorBroker);
