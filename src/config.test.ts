@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.ts';
+
+describe('readConfig', () => {
+  it('needs nothing for the all-in-one process', () => {
+    const config = readConfig({}, 'all');
+    expect(config).toMatchObject({ port: 8080, host: '127.0.0.1', databaseUrl: null, transport: null });
+    expect(config.retrySchedule.delaysMs).toHaveLength(9);
+    expect(config.retrySchedule.delaysMs.slice(0, 2)).toEqual([5_000, 300_000]);
+    expect(config.allowHttpTargets).toBe(true);
+  });
+
+  it('lets no webhook into private networks unless it is told to, outside the embedded mode', () => {
+    const env = {
+      DATABASE_URL: 'postgres://db/postrider',
+      EVENTS_TOPIC_ARN: 'arn:aws:sns:eu-west-1:1:events',
+      EVENTS_QUEUE_URL: 'https://sqs/live',
+      EVENTS_BULK_QUEUE_URL: 'https://sqs/bulk',
+      EVENTS_DLQ_URL: 'https://sqs/dlq',
+    };
+    const config = readConfig(env, 'all');
+    expect(config).toMatchObject({ allowedTargetCidrs: [], allowHttpTargets: false });
+    expect(config.transport?.lanes).toEqual([
+      { name: 'live', queueUrl: 'https://sqs/live', deadLetterQueueUrl: 'https://sqs/dlq' },
+      { name: 'bulk', queueUrl: 'https://sqs/bulk', deadLetterQueueUrl: null },
+    ]);
+  });
+
+  it('reports all faults at once, each with what to change', () => {
+    const env = {
+      PORT: '80a',
+      RETRY_SCHEDULE: '5s,soon',
+      RETRY_JITTER: '2',
+      DELIVERY_TIMEOUT: '1h',
+      ALLOW_HTTP_TARGETS: 'maybe',
+      LOG_LEVEL: 'loud',
+      ENCRYPTION_KEYS: 'c2hvcnQ=',
+      ADMIN_API_KEY: 'short',
+      EVENTS_TOPIC_ARN: 'arn',
+      SUBSCRIPTION_CONCURRENCY: '1',
+    };
+    expect(() => readConfig(env, 'all')).toThrow(/10 fault\(s\)/);
+    for (const name of Object.keys(env)) expect(() => readConfig(env, 'all')).toThrow(name);
+  });
+
+  it('keeps a delivery on record for as long as its schedule lasts', () => {
+    expect(readConfig({}, 'all').retentionMs).toBe(30 * 86_400_000);
+    expect(readConfig({ RETENTION: '5d' }, 'all').retentionMs).toBe(5 * 86_400_000);
+    expect(() => readConfig({ RETENTION: '4d' }, 'all')).toThrow(
+      /RETENTION is too short for RETRY_SCHEDULE: make it 5d/,
+    );
+    expect(readConfig({ RETENTION: '2d', RETRY_SCHEDULE: '5s,5m' }, 'all').retentionMs).toBe(2 * 86_400_000);
+    expect(() => readConfig({ RETENTION: '1h' }, 'all')).toThrow('RETENTION');
+  });
+
+  it('tells a role of its own what it lacks', () => {
+    for (const name of ['DATABASE_URL', 'EVENTS_TOPIC_ARN', 'ENCRYPTION_KEYS', 'ADMIN_API_KEY']) {
+      expect(() => readConfig({}, 'api')).toThrow(name);
+    }
+  });
+});

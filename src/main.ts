@@ -1,0 +1,66 @@
+import { resolve } from 'node:path';
+import { startApi } from './api.ts';
+import { type Config, configOrExit, type TransportConfig } from './config.ts';
+import { ownKeys, startEmulator, startPostgres } from './embedded/index.ts';
+import { type Lifecycle, runProcess } from './lifecycle.ts';
+import { createLog } from './log.ts';
+import { type AwsOptions, ensureTopology } from './pubsub/index.ts';
+import { migrateWhenUp } from './store/migrate-when-up.ts';
+import { version } from './version.ts';
+import { startWorker } from './worker.ts';
+
+/** The emulator takes any credentials, but the SDK will not sign without. */
+const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' };
+
+const LANES = ['live', 'bulk'];
+
+const config = configOrExit(process.env, 'all');
+const log = createLog(config.logLevel);
+
+await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+  const keys = await ownKeys(config.dataDir);
+  const [databaseUrl, bus] = await Promise.all([startDatabase(lifecycle), startBus(lifecycle)]);
+  await migrateWhenUp(databaseUrl, log);
+  const common = {
+    config,
+    databaseUrl,
+    ...bus,
+    encryptionKeys: config.encryptionKeys.length > 0 ? config.encryptionKeys : [keys.encryptionKey],
+    log,
+  };
+  const adminApiKey = config.adminApiKey ?? keys.adminApiKey;
+  await startWorker(lifecycle, common);
+  const url = await startApi(lifecycle, { ...common, adminApiKey });
+  log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
+  const shownKey = config.adminApiKey ? 'as set in ADMIN_API_KEY' : adminApiKey;
+  console.log(banner({ API: url, Docs: `${url}/docs`, 'Admin key': shownKey, 'Data folder': resolve(config.dataDir) }));
+  process.send?.({ url });
+});
+
+/** What a person wants to know first. */
+function banner(facts: Record<string, string>): string {
+  const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(12)} ${value}`);
+  return `\nPostrider ${version} is running\n\n${lines.join('\n')}\n`;
+}
+
+async function startDatabase(lifecycle: Lifecycle): Promise<string> {
+  if (config.databaseUrl) return config.databaseUrl;
+  const postgres = await startPostgres({ dataDir: config.dataDir, log });
+  await lifecycle.start({ name: 'embedded-postgres', stop: () => postgres.stop() });
+  return postgres.url;
+}
+
+/** Where events go in and come out: the configured resources, or an embedded topic with its lanes. */
+async function startBus(lifecycle: Lifecycle): Promise<{ transport: TransportConfig; aws: AwsOptions }> {
+  if (config.transport) return { transport: config.transport, aws: awsOptions(config) };
+  const emulator = await startEmulator({ dataDir: config.dataDir, log });
+  await lifecycle.start({ name: 'embedded-sns-sqs', stop: () => emulator.stop() });
+  const aws = { region: config.awsRegion, endpoint: emulator.endpoint, credentials: ANY_CREDENTIALS };
+  const { topicArn, lanes } = await ensureTopology({ name: 'postrider', lanes: LANES }, aws);
+  const laneConfigs = Object.entries(lanes).map(([name, lane]) => ({ name, ...lane }));
+  return { transport: { topicArn, lanes: laneConfigs }, aws };
+}
+
+function awsOptions({ awsRegion, awsEndpointUrl }: Config): AwsOptions {
+  return { region: awsRegion, ...(awsEndpointUrl && { endpoint: awsEndpointUrl }) };
+}

@@ -1,0 +1,359 @@
+import type { Logger } from 'pino';
+import { type Config, configOrExit, type LaneConfig, type TransportConfig } from './config.ts';
+import { encodeEnvelope } from './domain/event.ts';
+import { signingKey } from './domain/signature.ts';
+import { type Lifecycle, runProcess } from './lifecycle.ts';
+import { createLog } from './log.ts';
+import { createAnnouncer } from './pipeline/announcer.ts';
+import { createAttempt } from './pipeline/attempt.ts';
+import { logged } from './pipeline/attempt-log.ts';
+import { createDispatch, type DispatchPorts } from './pipeline/dispatch.ts';
+import { createDrain, type DrainPorts } from './pipeline/drain.ts';
+import { createHealth } from './pipeline/health.ts';
+import { createMaintain, type MaintenanceRun } from './pipeline/maintain.ts';
+import { createMaintainer } from './pipeline/maintainer.ts';
+import { createRecover } from './pipeline/recover.ts';
+import { createRecoverer } from './pipeline/recoverer.ts';
+import { createRetrier } from './pipeline/retrier.ts';
+import { createRetry } from './pipeline/retry.ts';
+import { createSlots } from './pipeline/slots.ts';
+import { createStatsKeeper } from './pipeline/stats-keeper.ts';
+import {
+  createSubscriptionCache,
+  type DeliverableSubscription,
+  type SentSubscription,
+  type SubscriptionCache,
+} from './pipeline/subscription-cache.ts';
+import {
+  type AwsOptions,
+  type Consumer,
+  type ConsumerOptions,
+  createBatcher,
+  createConsumer,
+  createPublisher,
+  createSnsTransport,
+  createSqsTransport,
+  type Message,
+} from './pubsub/index.ts';
+import { createCipher } from './store/cipher.ts';
+import { toHealth } from './store/hot-health.ts';
+import { pruneStats, rollUp } from './store/hot-stats.ts';
+import { createHotStore, type HotStore } from './store/hot-store.ts';
+import { type Change, createListener } from './store/listener.ts';
+import { createMaintenance } from './store/maintenance.ts';
+import { migrateWhenUp } from './store/migrate-when-up.ts';
+import { ensurePartitions } from './store/partitions.ts';
+import { createRecoverySteps } from './store/recovery-steps.ts';
+import { createLoadSubscriptions, type LoadedSubscription } from './store/subscriptions.ts';
+import { untilStored } from './store/transient.ts';
+import { version } from './version.ts';
+import { createEgressGuard, createSender } from './webhook/index.ts';
+
+/** What a worker needs beyond the settings: where things are, once that is settled. */
+export interface WorkerOptions {
+  readonly config: Config;
+  readonly databaseUrl: string;
+  readonly transport: TransportConfig;
+  readonly aws: AwsOptions;
+  readonly encryptionKeys: readonly Buffer[];
+  readonly log: Logger;
+}
+
+/** The retrier's share of a subscription's slots: a quarter, so that new events and retries cannot starve each other. */
+const RETRY_SHARE = 0.25;
+
+/** A stop ends attempts that are still under way this share of the grace before its end: their results are yet to be recorded. */
+const CUT_SHORT_AT = 0.76;
+
+/** From here on Postgres is not waited for any more: what is not recorded comes back with its message or its lease. */
+const GIVE_UP_AT = 0.84;
+
+/** The consumers' share of the grace: the rest is for closing connections. */
+const CONSUMERS_SHARE = 0.92;
+
+/** A stop on an idle queue waits for its long poll to end: short ones cost about a dollar a month, and a deploy no time. */
+const WAIT_SECONDS = 2;
+
+/** A message whose dispatch failed comes back after this: until then, somebody may have mended what was wrong. */
+const RETURN_SECONDS = 30;
+
+/** Dead letters are in no hurry: most of the connections stay for what is. */
+const DRAINED_AT_ONCE = 40;
+
+/** Operational events are waited for before a result is recorded, so not for long: a delivery's lease has 10 s to spare. */
+const ANNOUNCE_DEADLINE_MS = 2_000;
+
+/** Starts a worker's parts: what it opens first is closed last. */
+export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions): Promise<void> {
+  const { config, databaseUrl, log } = options;
+  const stopping = new AbortController();
+  const onRetry = (error: Error, attempt: number) => log.warn({ err: error, attempt }, 'store.waiting');
+  const store = createHotStore({
+    url: databaseUrl,
+    batch: createBatcher,
+    signal: stopping.signal,
+    onRetry,
+    onOrphans: (deliveryIds) => log.error({ deliveryIds }, 'deliveries.orphaned'),
+  });
+  await lifecycle.start({ name: 'hot-store', stop: () => store.close() });
+  await lifecycle.start(housekeeping(store, options));
+  const statsKeeper = createStatsKeeper({
+    rollUp: () => rollUp(store.pool, new Date()),
+    prune: () => pruneStats(store.pool),
+    onError: (error) => log.warn({ err: error }, 'stats.failed'),
+  });
+  await lifecycle.start({ name: 'stats-keeper', ...statsKeeper });
+
+  const subscriptions = createSubscriptionCache({ load: subscriptionLoader(store, options, stopping.signal) });
+  const disable = async (subscription: SentSubscription, reason: 'gone' | 'failing') => {
+    await store.disable(subscription, reason);
+    const { id, partnerId } = subscription;
+    log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
+  };
+  const announcer = await startAnnouncer(lifecycle, options, subscriptions);
+  const rules = { disableAfterMs: config.disableAfterMs };
+  const health = createHealth({ changeHealth: store.changeHealth, disable, announcer, rules });
+  const sender = createSender({
+    guard: createEgressGuard({ allowedCidrs: config.allowedTargetCidrs }),
+    userAgent: `Postrider/${version}`,
+  });
+  await lifecycle.start({ name: 'sender', stop: () => sender.close() });
+  const attempt = logged(
+    createAttempt({
+      send: sender.send,
+      schedule: config.retrySchedule,
+      defaultTimeoutMs: config.deliveryTimeoutMs,
+      userAgent: `Postrider/${version}`,
+    }),
+    log,
+  );
+  const retrySlots = slotsFor(config, RETRY_SHARE);
+  const retry = createRetry({
+    claim: (limits) => store.claim({ ...limits, defaultTimeoutMs: config.deliveryTimeoutMs }),
+    subscriptions,
+    slots: retrySlots,
+    attempt,
+    health,
+    announcer,
+    record: store.recordLater,
+    cancel: store.cancel,
+    putBack: store.putBack,
+    scheduled: (delayMs) => retrier.wake(delayMs),
+    onError: (error, during) => log.error({ err: error, during }, 'retry.failed'),
+  });
+  const retrier = createRetrier({ retry, onError: (error) => log.warn({ err: error }, 'claim.failed') });
+  await lifecycle.start({ name: 'retrier', ...retrier });
+
+  const recoverer = createRecoverer({
+    recover: createRecover({
+      inStep: createRecoverySteps(store.pool),
+      subscriptions,
+      scheduled: (delayMs) => retrier.wake(delayMs),
+    }),
+    onError: (error) => log.warn({ err: error }, 'recovery.failed'),
+  });
+  await lifecycle.start({ name: 'recoverer', ...recoverer });
+
+  const ports: DispatchPorts = {
+    ...store,
+    subscriptions,
+    slots: slotsFor(config, 1 - RETRY_SHARE),
+    attempt,
+    health,
+    announcer,
+    deadLetter: async (letter) => {
+      await announcer.deadLetter(letter);
+      await store.deadLetter(letter);
+      log.warn({ messageId: letter.messageId, reason: letter.reason, detail: letter.detail }, 'message.dead_lettered');
+    },
+    scheduled: (delayMs) => retrier.wake(delayMs),
+  };
+  const hear = (change: Change) => {
+    if (change.changed === 'health') {
+      health.set(change.subscriptionId, change.health && toHealth(change.health));
+      if (!health.isOpen(change.subscriptionId)) retrier.wake(0); // what was passed by may go now
+    } else if ('partnerId' in change) subscriptions.drop(change.partnerId);
+  };
+  const listener = createListener({
+    url: databaseUrl,
+    onChange: hear,
+    // Versions make a missed notification of a subscription harmless; what is in trouble is read anew.
+    onListening: () =>
+      store.loadHealth().then(health.replace, (error) => log.warn({ err: error }, 'health.not_loaded')),
+    onError: (error) => log.warn({ err: error }, 'listener.lost'),
+  });
+  await lifecycle.start({ name: 'listener', ...listener });
+
+  const inHand = new Map<string, Promise<void>>();
+  const consumers = [
+    ...options.transport.lanes.map((lane) => laneConsumer(lane, ports, options, inHand)),
+    ...drainConsumers(ports, options),
+  ];
+  // Stopped first: after it no message comes in, and those in hand are through or handed back.
+  await lifecycle.start({
+    name: 'consumers',
+    start: () => {
+      for (const consumer of consumers) consumer.start();
+    },
+    stop: async (grace) => {
+      const cutShort = setTimeout(() => {
+        health.stop();
+        sender.abortAll('the worker was stopped');
+      }, grace * CUT_SHORT_AT);
+      const giveUp = setTimeout(() => stopping.abort(new Error('the worker is stopping')), grace * GIVE_UP_AT);
+      const stops = consumers.map((consumer) => consumer.stop({ graceMs: grace * CONSUMERS_SHARE }));
+      await Promise.all([...stops, retrier.stop(), recoverer.stop(), statsKeeper.stop()]);
+      clearTimeout(cutShort);
+      clearTimeout(giveUp);
+    },
+  });
+}
+
+/** Operational events go in where all events do. */
+async function startAnnouncer(
+  lifecycle: Lifecycle,
+  { config, transport, aws, log }: WorkerOptions,
+  subscriptions: SubscriptionCache,
+) {
+  const sns = createSnsTransport({ topicArn: transport.topicArn, aws });
+  const publisher = createPublisher({ transport: sns, deadlineMs: ANNOUNCE_DEADLINE_MS });
+  await lifecycle.start({ name: 'announcer', stop: () => publisher.close() });
+  return createAnnouncer({
+    subscriptions,
+    publish: async (event) => {
+      const message = { body: encodeEnvelope(event), groupId: event.partnerId, attributes: { lane: 'live' } };
+      return (await publisher.publish(message)).ok;
+    },
+    onUnpublished: ({ type, partnerId, data }) => log.warn({ type, partnerId, data }, 'announcement.unpublished'),
+    disableAfterMs: config.disableAfterMs,
+  });
+}
+
+/** Partitions exist before the first event, whoever is elected; from then on the maintainer sees to it. */
+function housekeeping(store: HotStore, { config, databaseUrl, log }: WorkerOptions) {
+  let stopping = false;
+  const onError = (error: unknown, during: string) =>
+    stopping ? undefined : log.warn({ err: error, during }, 'maintenance.failed');
+  const maintenance = createMaintenance({ url: databaseUrl, onError: (error) => onError(error, 'connection') });
+  const ports = {
+    ...maintenance,
+    makePartitions: () => ensurePartitions(store.pool),
+    onRun: (run: MaintenanceRun) => log.info(run, 'maintenance.finished'),
+    onError,
+  };
+  const maintainer = createMaintainer(createMaintain(ports, { retentionMs: config.retentionMs }));
+  return {
+    name: 'maintenance',
+    start: async () => {
+      await store.ensurePartitions();
+      maintainer.start();
+    },
+    stop: async () => {
+      stopping = true;
+      await maintenance.close(); // what is under way fails, and is taken up by the next maintainer
+      await maintainer.stop();
+    },
+  };
+}
+
+function subscriptionLoader(store: HotStore, { encryptionKeys, log }: WorkerOptions, signal: AbortSignal) {
+  const load = createLoadSubscriptions(store.pool, createCipher(encryptionKeys));
+  const onRetry = (error: Error, attempt: number) => log.warn({ err: error, attempt }, 'store.waiting');
+  return async (partnerId: string) => {
+    const loaded = await load(partnerId, (call) => untilStored(call, { signal, onRetry }));
+    if (!loaded) return null;
+    const unreadable = loaded.subscriptions.filter(({ readable }) => !readable).map(({ id }) => id);
+    if (unreadable.length > 0) log.error({ partnerId, subscriptionIds: unreadable }, 'subscriptions.undecryptable');
+    return { version: loaded.version, subscriptions: loaded.subscriptions.map(withKeys) };
+  };
+}
+
+const withKeys = ({ secrets, ...subscription }: LoadedSubscription): DeliverableSubscription => ({
+  ...subscription,
+  keys: secrets.map(({ algorithm, bytes, expiresAt }) => ({ key: signingKey(algorithm, bytes), expiresAt })),
+});
+
+function slotsFor({ workerConcurrency, subscriptionConcurrency }: Config, share: number) {
+  const part = (whole: number) => Math.max(1, Math.round(whole * share));
+  return createSlots({ total: part(workerConcurrency), perSubscription: part(subscriptionConcurrency) });
+}
+
+function laneConsumer(
+  { name: lane, queueUrl }: LaneConfig,
+  ports: DispatchPorts,
+  options: WorkerOptions,
+  inHand: Map<string, Promise<void>>,
+): Consumer {
+  const { workerConcurrency: maxInFlight, deliveryTimeoutMs: defaultTimeoutMs } = options.config;
+  const handle = createDispatch(ports, { lane, defaultTimeoutMs, inHand });
+  const events = { error: 'consumer.error', failed: 'dispatch.failed' };
+  return consume({ lane, queueUrl, handle, limits: { maxInFlight }, events }, options);
+}
+
+interface Consumed {
+  readonly lane: string;
+  readonly queueUrl: string;
+  /** Settles the message; rejects when it could not be handled. */
+  handle(message: Message): Promise<void>;
+  readonly limits: Pick<ConsumerOptions, 'maxInFlight' | 'maxPollers'>;
+  /** The log events of trouble with the queue, and of a message that could not be handled. */
+  readonly events: { readonly error: string; readonly failed: string };
+}
+
+/** Consumes a queue message by message: one that fails goes back by itself, and the others of its batch go on. */
+function consume({ lane, queueUrl, handle, limits, events }: Consumed, { aws, log }: WorkerOptions): Consumer {
+  return createConsumer({
+    transport: createSqsTransport({ queueUrl, aws }),
+    waitSeconds: WAIT_SECONDS,
+    ...limits,
+    onError: (error, { during, message }) =>
+      log.warn({ err: error, lane, during, messageId: message?.id }, events.error),
+    handler: (messages) => {
+      for (const message of messages) {
+        handle(message).catch((error) => {
+          log.error({ err: error, lane, messageId: message.id, receiveCount: message.receiveCount }, events.failed);
+          return message.return(RETURN_SECONDS);
+        });
+      }
+    },
+  });
+}
+
+/** One for each dead-letter queue. Lanes may share one: its letters then count as the first lane's that has it. */
+function drainConsumers(ports: DrainPorts, options: WorkerOptions): Consumer[] {
+  const { lanes } = options.transport;
+  const first = lanes.filter((lane, at) => lanes.findIndex(sameDeadLetterQueue(lane)) === at);
+  return first.flatMap(({ name, deadLetterQueueUrl }) =>
+    deadLetterQueueUrl ? [drainConsumer(name, deadLetterQueueUrl, ports, options)] : [],
+  );
+}
+
+const sameDeadLetterQueue =
+  ({ deadLetterQueueUrl }: LaneConfig) =>
+  (other: LaneConfig) =>
+    other.deadLetterQueueUrl === deadLetterQueueUrl;
+
+function drainConsumer(lane: string, queueUrl: string, ports: DrainPorts, options: WorkerOptions): Consumer {
+  const limits = { maxInFlight: DRAINED_AT_ONCE, maxPollers: 2 };
+  const events = { error: 'drain.error', failed: 'drain.failed' };
+  return consume({ lane, queueUrl, handle: createDrain(ports, { lane }), limits, events }, options);
+}
+
+if (import.meta.main) {
+  const config = configOrExit(process.env, 'worker');
+  const log = createLog(config.logLevel);
+  await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    const databaseUrl = config.databaseUrl as string;
+    await migrateWhenUp(databaseUrl, log);
+    await startWorker(lifecycle, {
+      config,
+      databaseUrl,
+      transport: config.transport as TransportConfig,
+      aws: { region: config.awsRegion, ...(config.awsEndpointUrl && { endpoint: config.awsEndpointUrl }) },
+      encryptionKeys: config.encryptionKeys,
+      log,
+    });
+    log.info({ version }, 'worker.started');
+    process.send?.({ started: true });
+  });
+}
