@@ -1,0 +1,84 @@
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { listCases, plansOf, scansOf } from '../scripts/list-cases.ts';
+import { seed } from '../scripts/seeding.ts';
+import { rollUp } from '../src/store/hot-stats.ts';
+import { ensurePartitions } from '../src/store/partitions.ts';
+import { createPool, READ_SETTINGS } from '../src/store/pool.ts';
+import { createStatsReads } from '../src/store/stats.ts';
+import { createTestDatabase, type TestDatabase } from './support/database.ts';
+
+let database: TestDatabase;
+let pool: pg.Pool;
+
+const PAGE = { limit: 50 };
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  pool = createPool({ url: database.url, max: 2, applicationName: 'test', settings: READ_SETTINGS });
+  await ensurePartitions(pool, 3);
+  await seed(pool, { deliveries: 50_000, days: 2, many: 300 });
+  await pool.query('ANALYZE');
+  while ((await rollUp(pool, new Date())) > 0);
+}, 240_000);
+afterAll(async () => {
+  await pool.end();
+  await database.drop();
+});
+
+test('every list and filter of deliveries and events reads indexes only', async () => {
+  const cases = await listCases(pool);
+  expect(cases.length).toBeGreaterThan(30);
+  for (const { name, page, deep } of cases) {
+    for (const asked of [PAGE, { ...PAGE, before: deep }]) {
+      const plans = await plansOf(pool, (listening) => page(listening, asked));
+      const scans = plans.flatMap(scansOf).filter((scan) => / on (events|deliveries|attempts)$/.test(scan));
+      expect(`${name}: ${scans.length}`).not.toBe(`${name}: 0`);
+      for (const scan of scans) expect(`${name}: ${scan}`).toMatch(/: Index (Only )?Scan on /);
+      expect(`${name}: ${plans.join('\n')}`).not.toMatch(
+        /(Seq|Bitmap Heap) Scan on (events|deliveries|attempts|subscriptions)/,
+      );
+    }
+  }
+}, 60_000);
+
+test('statistics read their rows by key', async () => {
+  const stats = createStatsReads(pool);
+  const plans = await plansOf(pool, (listening) => createStatsReads(listening).ofPartner('many', '7d', new Date()));
+  expect(plans.join('\n')).toMatch(/Index Scan using partner_stats_pkey/);
+  const buckets = await stats.ofPartner('partner-1', '7d', new Date());
+  const { rows } = await pool.query<{ count: number }>(
+    `SELECT count(*)::int FROM attempts a JOIN events e ON a.delivery_id BETWEEN (left(e.id::text, 18) || '-0000-000000000000')::uuid
+       AND (left(e.id::text, 18) || '-ffff-ffffffffffff')::uuid WHERE e.partner_id = 'partner-1'`,
+  );
+  const sum = buckets.flatMap(({ outcomes }) => outcomes).reduce((all, each) => all + each, 0);
+  expect(sum).toBe(rows[0]?.count);
+}, 60_000);
+
+test('a filter for what is rare gives short pages, and all there is by the end', async () => {
+  const cases = await listCases(pool);
+  const rare = cases.filter(({ name }) => /rare type$/.test(name));
+  expect(rare.length).toBe(3);
+  for (const { name, page } of rare) {
+    const found: string[] = [];
+    let before: string | undefined;
+    let pages = 0;
+    do {
+      const { data, nextCursor } = await page(pool, { limit: 1, before });
+      found.push(...data.map(({ id }) => id));
+      before =
+        nextCursor === null ? undefined : (Buffer.from(nextCursor, 'base64url').toString().split(' ')[1] as string);
+      pages++;
+    } while (before !== undefined && pages < 100);
+    expect(found).toEqual([...new Set(found)].sort().reverse());
+    expect(pages).toBeLessThan(100);
+    const { rows } = await pool.query<{ ids: string[] | null }>(
+      name.startsWith('events')
+        ? `SELECT array_agg(id::text ORDER BY id DESC) AS ids FROM events WHERE type = 'dispute.opened' AND partner_id = 'partner-1'`
+        : `SELECT array_agg(d.id::text ORDER BY d.id DESC) AS ids FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
+           WHERE event_type = 'dispute.opened' AND s.partner_id = $1`,
+      name.startsWith('events') ? [] : [name.startsWith('of') ? 'many' : 'partner-1'],
+    );
+    expect(found).toEqual(rows[0]?.ids ?? []);
+  }
+}, 60_000);
