@@ -1,0 +1,58 @@
+/**
+ * A fast receiver: answers 200 to every POST, counts, and measures publish → arrival by the `"t":` (milliseconds of the monotonic clock, scheduled
+ * time of publishing) in the body. Paths under `/hang` are answered after 10 s. Talks to its parent over IPC.
+ */
+import { createServer } from 'node:http';
+
+let hangMs = 10_000;
+const MARK = '"t":';
+
+interface Counter {
+  count: number;
+  latencies: number[];
+}
+
+const counters = new Map<string, Counter>();
+
+function counterOf(path: string): Counter {
+  let counter = counters.get(path);
+  if (!counter) {
+    counter = { count: 0, latencies: [] };
+    counters.set(path, counter);
+  }
+  return counter;
+}
+
+const server = createServer((request, response) => {
+  const arrived = Number(process.hrtime.bigint()) / 1e6; // the load generator's clock
+  const chunks: Buffer[] = [];
+  request.on('data', (chunk: Buffer) => chunks.push(chunk));
+  request.on('end', () => {
+    const body = (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString('latin1', 0, 300);
+    const at = body.indexOf(MARK);
+    const counter = counterOf(request.url as string);
+    counter.count++;
+    if (at >= 0) counter.latencies.push(arrived - Number.parseFloat(body.slice(at + MARK.length, at + 24)));
+    if (request.url?.startsWith('/hang')) setTimeout(() => response.end('ok'), hangMs).unref();
+    else response.end('ok');
+  });
+});
+server.keepAliveTimeout = 60_000;
+server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as { port: number }).port }));
+
+let reported = 0;
+setInterval(() => {
+  const total = [...counters.values()].reduce((sum, { count }) => sum + count, 0);
+  if (total !== reported) process.send?.({ total });
+  reported = total;
+}, 5);
+
+process.on('message', (message: { take?: string; hangMs?: number }) => {
+  if (message.hangMs !== undefined) hangMs = message.hangMs;
+  if (message.take) {
+    const { count, latencies } = counterOf(message.take);
+    process.send?.({ taken: { count, latencies } });
+    counters.delete(message.take);
+  }
+});
+process.on('disconnect', () => process.exit(0));
