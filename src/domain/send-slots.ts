@@ -8,8 +8,8 @@
 export const SLOTS_AHEAD_MS = 400;
 export const SLOTS_REFILL_MS = 200;
 
-/** A slot missed by more is given up. At 50 a second so late a worker makes it 54 in the worst second. */
-const LATEST_MS = 80;
+/** A slot missed by more is given up. At 50 a second so late a worker makes it 52 in the worst second; the way to the receiver adds its own. */
+const LATEST_MS = 40;
 
 /** Is it too late to use a slot? */
 export const isMissed = (sendAt: number, now: number): boolean => now - sendAt > LATEST_MS;

@@ -31,7 +31,7 @@ export function createRetrier({ retry, pollMs = POLL_MS, onError }: RetrierOptio
 
   async function run(): Promise<void> {
     while (!stopping) {
-      dueAt = Number.POSITIVE_INFINITY;
+      if (dueAt <= Date.now()) dueAt = Number.POSITIVE_INFINITY; // this look is the one it asked for
       await pause((await claim()) ? BUSY_MS : pollMs);
     }
     await retry.idle();
