@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { deliveryId, newId, uuidFloor } from '../src/domain/ids.ts';
 import { createMaintain, type MaintenanceRun } from '../src/pipeline/maintain.ts';
+import { LOCKS } from '../src/store/locks.ts';
 import { createMaintenance, type Maintenance } from '../src/store/maintenance.ts';
 import { ensurePartitions } from '../src/store/partitions.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
@@ -210,7 +211,7 @@ it('one process maintains, every hour; when it dies another one takes over', asy
   await expect(second.maintenance.deleteIdempotencyKeys()).rejects.toThrow('another process');
   await pool.query(
     `SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-     WHERE l.locktype = 'advisory' AND l.objid = 7716102 AND d.datname = current_database()`,
+     WHERE l.locktype = 'advisory' AND l.objid = ${LOCKS.housekeeping} AND d.datname = current_database()`,
   );
   expect(await until(second.maintain, (ran) => ran)).toBe(true);
   expect(await until(first.maintain, () => true)).toBe(false); // stands by from now on

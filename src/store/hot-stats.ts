@@ -1,10 +1,8 @@
 import type pg from 'pg';
 import type { Outcome } from '../domain/attempt.ts';
 import { addTally, count, emptyTally, floorTo, KEPT_SECONDS, type Resolution, type Tally } from '../domain/stats.ts';
+import { LOCKS } from './locks.ts';
 import { OWNERS, type StatsOwner, type TallyRow, toTally, writeTallies } from './stats-rows.ts';
-
-/** One process at a time; a transaction's lock, so it ends with whoever dies holding it. */
-const STATS_LOCK = 7_716_102;
 
 /** Rows of `uncounted_attempts` in one transaction, of up to 100 attempts each; if some have far more, fewer rows. */
 const ROWS_PER_STEP = 100;
@@ -55,7 +53,7 @@ export async function rollUp(pool: pg.Pool, now: Date): Promise<number> {
   try {
     await client.query('BEGIN');
     const { rows: locks } = await client.query<{ ours: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS ours', [
-      STATS_LOCK,
+      LOCKS.stats,
     ]);
     const { rows } = locks[0]?.ours ? await client.query<TakenRow>(TAKE) : { rows: [] };
     if (rows.length > 0) {

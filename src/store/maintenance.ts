@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { dropPartitionsBefore, type PartitionsDropped } from './drop-partitions.ts';
+import { LOCKS } from './locks.ts';
 
 export interface MaintenanceOptions {
   readonly url: string;
@@ -18,9 +19,6 @@ export interface Maintenance {
   deleteDeadLetters(before: Date): Promise<number>;
   close(): Promise<void>;
 }
-
-/** Held by the session of the elected process. Not the one of ensurePartitions, which every worker takes for a moment. */
-const ELECTION_LOCK = 7_716_102;
 
 /** Rows deleted by one statement: some milliseconds, so that nobody waits for its locks. */
 const BATCH_ROWS = 5_000;
@@ -120,7 +118,7 @@ export function createMaintenance({ url, onError }: MaintenanceOptions): Mainten
 }
 
 async function tryLock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ won: boolean }>('SELECT pg_try_advisory_lock($1) AS won', [ELECTION_LOCK]);
+  const { rows } = await client.query<{ won: boolean }>('SELECT pg_try_advisory_lock($1) AS won', [LOCKS.housekeeping]);
   return rows[0]?.won === true;
 }
 

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { Actor } from '../domain/actor.ts';
 import { publicId } from '../domain/ids.ts';
 import { auditedFrom, auditValues } from './audit.ts';
+import { LOCKS } from './locks.ts';
 
 /** A dead letter that may be redriven. */
 export interface WaitingLetter {
@@ -29,9 +30,6 @@ const SPACING_MS = 20;
 /** Who claims letters has so long to publish them. */
 const LEASE_SECONDS = 60;
 
-/** Two requests at once are lined up one after the other. */
-const REDRIVE_LOCK = 7_716_103;
-
 const COLUMNS = `id, lane, body, attributes, partner_id AS "partnerId", last_seen_at AS "lastSeenAt"`;
 
 export async function findWaitingLetter(pool: pg.Pool, id: string): Promise<WaitingLetter | null> {
@@ -50,7 +48,7 @@ export async function scheduleRedrives(pool: pg.Pool, selection: LetterSelection
   const client = await pool.connect();
   try {
     await client.query('BEGIN');
-    await client.query('SELECT pg_advisory_xact_lock($1)', [REDRIVE_LOCK]);
+    await client.query('SELECT pg_advisory_xact_lock($1)', [LOCKS.redrive]);
     const { rowCount } = await client.query(SCHEDULE, [
       ...[ids ?? null, reason ?? null, lane ?? null, partnerId ?? null, since ?? null, until ?? null, SPACING_MS],
       JSON.stringify({ ...selection, ids: ids?.map((id) => publicId('dl', id)) }),
