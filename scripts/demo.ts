@@ -18,6 +18,9 @@ import { Webhook } from 'standardwebhooks';
 const PARTNER = 'octo-corp';
 const RETRIES = '1s,1s,2s';
 
+/** It takes some ten seconds. */
+const LONGEST_MS = 120_000;
+
 const examples: WebhookDefinition[] = createRequire(import.meta.url)('@octokit/webhooks-examples');
 
 interface Seen {
@@ -52,6 +55,7 @@ const receiverUrl = `http://127.0.0.1:${(receiver.address() as AddressInfo).port
 
 const dataDir = await mkdtemp(join(tmpdir(), 'postrider-demo-'));
 const service = startService();
+process.once('exit', () => service.kill('SIGTERM')); // also when something below fails
 const apiUrl = await new Promise<string>((resolve, reject) => {
   service.on('message', (message) => resolve((message as { url: string }).url));
   service.once('exit', (code) => reject(new Error(`Postrider exited with ${code}`)));
@@ -92,7 +96,14 @@ receiver.closeAllConnections();
 await rm(dataDir, { recursive: true, force: true });
 
 function startService(): ChildProcess {
-  const env = { ...process.env, DATA_DIR: dataDir, PORT: '0', RETRY_SCHEDULE: RETRIES, LOG_LEVEL: 'warn' };
+  const env = {
+    ...process.env,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    RETRY_SCHEDULE: RETRIES,
+    BREAKER_AFTER: '0', // every event shall have its retries within seconds, though these receivers fail hundreds of times in a row
+    LOG_LEVEL: 'warn',
+  };
   return fork(fileURLToPath(new URL('../src/main.ts', import.meta.url)), {
     env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -137,12 +148,13 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 /** Deliveries by subscription and state, as the status API tells them, once none is pending. */
 async function finished(): Promise<Map<string, number>> {
-  for (;;) {
+  for (const deadline = Date.now() + LONGEST_MS; ; ) {
     const states = new Map<string, number>();
     for (const [name, { id }] of Object.entries(subscriptions)) await count(name, id, states);
     const total = [...states.values()].reduce((sum, each) => sum + each, 0);
     const pending = [...states].some(([key]) => key.endsWith(' pending'));
     if (!pending && total === published.size * 3) return states;
+    if (Date.now() > deadline) throw new Error(`not finished after ${LONGEST_MS} ms: ${[...states].join('; ')}`);
     await delay(500);
   }
 }

@@ -36,6 +36,8 @@ export interface Config {
   readonly subscriptionConcurrency: number;
   /** Requests a second for each API key, in each process; 0: no limit. */
   readonly apiRateLimit: number;
+  /** Failures in a row that open a subscription's breaker; 0: none do. */
+  readonly breakerAfter: number;
   /** A subscription that nothing but fails for so long is disabled. */
   readonly disableAfterMs: number;
   /** How long events, deliveries, attempts and dead letters are kept. */
@@ -96,6 +98,7 @@ export function readConfig(env: Environment, role: Role): Config {
     workerConcurrency: read.integer('WORKER_CONCURRENCY', 512, [10, 10_000]),
     subscriptionConcurrency: read.integer('SUBSCRIPTION_CONCURRENCY', 64, [2, 10_000]),
     apiRateLimit: read.integer('API_RATE_LIMIT', 1_000, [0, 1_000_000]),
+    breakerAfter: read.integer('BREAKER_AFTER', 10, [0, 100_000]),
     disableAfterMs: read.duration('DISABLE_AFTER', '5d', [1_000, 365 * 86_400_000]),
     retentionMs: read.duration('RETENTION', '30d', [DAY_MS, 3_650 * DAY_MS]),
     shutdownGraceMs: read.duration('SHUTDOWN_GRACE', '25s', [1_000, 900_000]),

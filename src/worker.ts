@@ -111,7 +111,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
     log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
   };
   const announcer = await startAnnouncer(lifecycle, options, subscriptions);
-  const rules = { disableAfterMs: config.disableAfterMs };
+  const rules = { opensAfter: config.breakerAfter, disableAfterMs: config.disableAfterMs };
   const health = createHealth({ changeHealth: store.changeHealth, disable, announcer, rules });
   const sender = createSender({
     guard: createEgressGuard({ allowedCidrs: config.allowedTargetCidrs }),

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Health, type Observed, OPENS_AFTER, observe, pauseMs } from './breaker.ts';
+import { type Health, type Observed, observe, pauseMs } from './breaker.ts';
 
 const DAY_MS = 86_400_000;
-const rules = { disableAfterMs: 5 * DAY_MS };
+const OPENS_AFTER = 10;
+const rules = { opensAfter: OPENS_AFTER, disableAfterMs: 5 * DAY_MS };
 const start = new Date('2026-11-22T12:00:00Z');
 const at = (ms: number) => new Date(start.getTime() + ms);
 
@@ -45,6 +46,13 @@ describe('breaker', () => {
     const { health, alarms } = fail(OPENS_AFTER + 5);
     expect(health).toMatchObject({ breaker: 'open', notBefore: at(OPENS_AFTER * 1000 + 2000) });
     expect(alarms).toEqual(['opened']);
+  });
+
+  it('stays closed however much fails when it is switched off, but minds Retry-After', () => {
+    const off = { ...rules, opensAfter: 0 };
+    const { health } = observe(fail(9).health, { ...failure, streak: 50 }, off, at(50_000));
+    expect(health?.breaker).toBe('closed');
+    expect(observe(health, { ...failure, retryAfterMs: 60_000 }, off, at(51_000)).health?.breaker).toBe('open');
   });
 
   it('a failure or two are not worth a row; a success where nothing was wrong changes nothing', () => {

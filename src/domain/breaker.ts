@@ -2,7 +2,7 @@
  * What is known of a subscription in trouble; a healthy one has none. The breaker:
  *
  * ```
- *              10 failures in a row, or 429/503 with Retry-After
+ *     BREAKER_AFTER failures in a row, or 429/503 with Retry-After
  *   closed ────────────────────────────────────────────────────▶ open ◀──────────┐
  *     ▲                                                            │ pause over   │ probe failed:
  *     │                                                            ▼              │ pause × 2
@@ -42,6 +42,8 @@ export interface Observed {
 }
 
 export interface BreakerRules {
+  /** Failures in a row, in one worker, that open the breaker; 0: only `Retry-After` does. */
+  readonly opensAfter: number;
   /** After so long without a success, in milliseconds, a subscription is disabled. */
   readonly disableAfterMs: number;
 }
@@ -56,9 +58,6 @@ export interface HealthChange {
   readonly health: Health | null;
   readonly alarms: readonly Alarm[];
 }
-
-/** Failures in a row, in one worker, that open the breaker. */
-export const OPENS_AFTER = 10;
 
 /** Failures further apart than this are not "in a row": one delivery's retries, hours apart, open nothing. */
 export const STREAK_GAP_MS = 5 * 60_000;
@@ -84,7 +83,7 @@ export function observe(health: Health | null, seen: Observed, rules: BreakerRul
   if (!health && !isWorthNoting(seen)) return { health, alarms: [] };
   const failing = { ...(health ?? fresh(now)), failingSince: health?.failingSince ?? seen.streakSince };
   const warned = seen.operational ? failing : warn(failing, rules, now);
-  const next = trip(warned, seen, now);
+  const next = trip(warned, seen, rules, now);
   if (health && isSame(health, next)) return { health, alarms: alarmsOf(health, health, seen, rules, now) };
   return { health: next, alarms: alarmsOf(health, next, seen, rules, now) };
 }
@@ -118,8 +117,9 @@ function warn(health: Health, { disableAfterMs }: BreakerRules, now: Date): Heal
 const failedPercent = ({ failingSince }: Health, disableAfterMs: number, now: Date): number =>
   failingSince ? ((now.getTime() - failingSince.getTime()) / disableAfterMs) * 100 : 0;
 
-function trip(health: Health, { probe, streak, retryAfterMs, operational }: Observed, now: Date): Health {
-  const opens = health.breaker === 'closed' && streak >= OPENS_AFTER;
+function trip(health: Health, seen: Observed, { opensAfter }: BreakerRules, now: Date): Health {
+  const { probe, streak, retryAfterMs, operational } = seen;
+  const opens = health.breaker === 'closed' && opensAfter > 0 && streak >= opensAfter;
   if (probe || opens) {
     const pauses = Math.min(health.pauses + 1, 1_000);
     const notBefore = after(now, Math.max(pauseMs(pauses), retryAfterMs ?? 0));

@@ -138,7 +138,7 @@ export async function createWorld() {
     });
     const disable = (subscription: { id: string; url: string }, reason: string) =>
       wrapped.disable(subscription, reason);
-    const rules = { disableAfterMs: DISABLE_AFTER_MS };
+    const rules = { opensAfter: 10, disableAfterMs: DISABLE_AFTER_MS };
     const health = createHealth({ changeHealth: wrapped.changeHealth, disable, announcer, rules });
     const attempt = createAttempt({ send: wrapped.send, schedule, defaultTimeoutMs: TIMEOUT_MS, userAgent: 'test' });
     const shared = {
