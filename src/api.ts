@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, configOrExit, type TransportConfig } from './config.ts';
 import { encodeEnvelope } from './domain/event.ts';
@@ -59,6 +60,9 @@ export interface ApiOptions {
 
 /** Partners come and go rarely, and NOTIFY tells of it; this bounds what a missed one does. */
 const PARTNER_FRESH_MS = 30_000;
+
+/** A stop waits no longer than this share of its grace for load balancers: the rest is for finishing what was taken. */
+const DRAIN_SHARE = 0.5;
 
 /**
  * Starts the API's parts.
@@ -127,6 +131,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   });
   await lifecycle.start({ name: 'redriver', ...redriver });
 
+  let isStopping = false;
   const guard = createEgressGuard({ allowedCidrs: config.allowedTargetCidrs });
   const server = await buildServer({
     version,
@@ -152,6 +157,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     sendTest: (subscription, by) => sendTest(pool, subscription, by),
     cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: config.allowHttpTargets, guard }),
+    isStopping: () => isStopping,
     readiness: createReadiness(pool, onError),
     partners,
     subscriptions: createSubscriptions(prisma, cipher),
@@ -172,7 +178,14 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
     audit: createAuditReads(prisma),
   });
-  await lifecycle.start({ name: 'http', stop: () => server.close() });
+  await lifecycle.start({
+    name: 'http',
+    stop: async (leftMs) => {
+      isStopping = true; // the load balancer sees it on /ready, and sends its requests elsewhere
+      await delay(Math.min(config.drainDelayMs, leftMs * DRAIN_SHARE));
+      await server.close();
+    },
+  });
   return server.listen({ host: config.host, port: config.port });
 }
 

@@ -43,6 +43,8 @@ export interface Config {
   /** How long events, deliveries, attempts and dead letters are kept. */
   readonly retentionMs: number;
   readonly shutdownGraceMs: number;
+  /** How long the API goes on answering after SIGTERM, not ready any more. */
+  readonly drainDelayMs: number;
   readonly logLevel: string;
 }
 
@@ -102,6 +104,7 @@ export function readConfig(env: Environment, role: Role): Config {
     disableAfterMs: read.duration('DISABLE_AFTER', '5d', [1_000, 365 * 86_400_000]),
     retentionMs: read.duration('RETENTION', '30d', [DAY_MS, 3_650 * DAY_MS]),
     shutdownGraceMs: read.duration('SHUTDOWN_GRACE', '25s', [1_000, 900_000]),
+    drainDelayMs: read.duration('DRAIN_DELAY', role === 'api' ? '5s' : '0s', [0, 300_000]),
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
   };
   faults.push(...shortRetention(config));
@@ -229,7 +232,7 @@ const inRange = (value: number, min: number, max: number): number | undefined =>
   value >= min && value <= max ? value : undefined;
 
 const parseDuration = (text: string): number | undefined =>
-  /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text) ? parseMs(text) : undefined;
+  /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text) ? (parseMs(text) ?? 0) : undefined; // the library knows no zero
 
 function allDurations(text: string): number[] | undefined {
   const all = text.split(',').map((each) => parseDuration(each.trim()));

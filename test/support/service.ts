@@ -53,15 +53,12 @@ export async function startService(options: ServiceOptions = {}) {
   const startWorker = async () => (await start('worker.ts', ({ started }) => started === true)).role;
 
   const startApi = async () => {
-    const { message } = await start('api.ts', ({ url }) => typeof url === 'string');
-    return message.url as string;
+    const { role, message } = await start('api.ts', ({ url }) => typeof url === 'string');
+    return { role, url: message.url as string };
   };
 
-  const [api, ...workerRoles] = await Promise.all([
-    start('api.ts', ({ url }) => typeof url === 'string'),
-    ...Array.from({ length: workers }, startWorker),
-  ]);
-  const apiUrl = api.message.url as string;
+  const [api, ...workerRoles] = await Promise.all([startApi(), ...Array.from({ length: workers }, startWorker)]);
+  const apiUrl = api.url;
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined); // tests restart Postgres
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -87,7 +84,7 @@ export async function startService(options: ServiceOptions = {}) {
     pool,
     call,
     startWorker,
-    /** One more API process; gives its URL. */
+    /** One more API process. */
     startApi,
     workers: workerRoles,
     api: api.role,
@@ -147,6 +144,7 @@ async function sharedDatabase(): Promise<Database> {
 function environment(databaseUrl: string, emulator: Emulator, { topicArn, lanes }: Topology, adminKey: string) {
   return {
     PORT: '0',
+    DRAIN_DELAY: '0s',
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'error',
     DATABASE_URL: databaseUrl,
     EVENTS_TOPIC_ARN: topicArn,
