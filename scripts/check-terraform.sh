@@ -16,6 +16,11 @@ if [[ -n "${TF_PLUGIN_DIR:-}" ]]; then init+=("-plugin-dir=$TF_PLUGIN_DIR"); fi
 echo "== format"
 terraform fmt -check -recursive -diff
 
+echo "== README"
+for name in $(sed -nE 's/^(variable|output) "(.*)" \{$/\2/p' ./*.tf examples/*/*.tf | sort -u); do
+  grep -q "\`$name\`" README.md || { echo "terraform/README.md says nothing of \`$name\`" >&2; exit 1; }
+done
+
 status=0
 for dir in . examples/*/; do
   echo "== $dir"

@@ -14,7 +14,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
       Resource  = [aws_kms_key.events.arn]
-      Condition = { StringEquals = { "kms:ViaService" = "sns.${local.region}.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = "sns.${local.region}.${local.dns_suffix}" } }
     },
   ]
 
@@ -33,7 +33,7 @@ locals {
       Effect    = "Allow"
       Action    = ["kms:Decrypt"]
       Resource  = [aws_kms_key.events.arn]
-      Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.amazonaws.com" } }
+      Condition = { StringEquals = { "kms:ViaService" = "sqs.${local.region}.${local.dns_suffix}" } }
     },
   ]
 

@@ -16,8 +16,9 @@ data "aws_region" "current" {}
 data "aws_caller_identity" "current" {}
 
 locals {
-  region  = data.aws_region.current.name
-  account = data.aws_caller_identity.current.account_id
+  region     = data.aws_region.current.name
+  account    = data.aws_caller_identity.current.account_id
+  dns_suffix = data.aws_partition.current.dns_suffix # amazonaws.com, in China with .cn
 
   # Made up rather than read off the topic: the key's policy names the topic, and the topic the key.
   topic_arn = "arn:${data.aws_partition.current.partition}:sns:${local.region}:${local.account}:${local.topic}"

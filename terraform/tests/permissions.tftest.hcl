@@ -68,6 +68,13 @@ run "policies_are_least_privilege" {
     error_message = "workers receive from every lane and its dead-letter queue"
   }
   assert {
+    condition = { for statement in jsondecode(output.policy_documents["worker"]).Statement : statement.Sid => statement.Condition.StringEquals["kms:ViaService"] if can(statement.Condition) } == {
+      DecryptFromTheQueues = "sqs.eu-central-1.amazonaws.com"
+      EncryptForTheTopic   = "sns.eu-central-1.amazonaws.com"
+    }
+    error_message = "the key is used by way of the service that it is for"
+  }
+  assert {
     condition     = aws_iam_policy.role["worker"].name == "postrider-eu-central-1-worker"
     error_message = "the region is in the name"
   }

@@ -1,6 +1,6 @@
 # Nothing is asked of AWS: what only AWS could know is made up here.
 mock_data "aws_partition" {
-  defaults = { partition = "aws" }
+  defaults = { partition = "aws", dns_suffix = "amazonaws.com" }
 }
 mock_data "aws_region" {
   defaults = { name = "eu-central-1" }
