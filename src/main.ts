@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { startApi } from './api.ts';
 import { type Config, configOrExit, type TransportConfig } from './config.ts';
+import { DEFAULT_TOPOLOGY } from './default-topology.ts';
 import { ownKeys, startEmulator, startPostgres } from './embedded/index.ts';
 import { type Lifecycle, runProcess } from './lifecycle.ts';
 import { createLog } from './log.ts';
@@ -11,8 +12,6 @@ import { startWorker } from './worker.ts';
 
 /** The emulator takes any credentials, but the SDK will not sign without. */
 const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' };
-
-const LANES = ['live', 'bulk'];
 
 const config = configOrExit(process.env, 'all');
 const log = createLog(config.logLevel);
@@ -56,7 +55,7 @@ async function startBus(lifecycle: Lifecycle): Promise<{ transport: TransportCon
   const emulator = await startEmulator({ dataDir: config.dataDir, log });
   await lifecycle.start({ name: 'embedded-sns-sqs', stop: () => emulator.stop() });
   const aws = { region: config.awsRegion, endpoint: emulator.endpoint, credentials: ANY_CREDENTIALS };
-  const { topicArn, lanes } = await ensureTopology({ name: 'postrider', lanes: LANES }, aws);
+  const { topicArn, lanes } = await ensureTopology(DEFAULT_TOPOLOGY, aws);
   const laneConfigs = Object.entries(lanes).map(([name, lane]) => ({ name, ...lane }));
   return { transport: { topicArn, lanes: laneConfigs }, aws };
 }

@@ -11,7 +11,12 @@ export type { Message } from './leases.ts';
 export { hasOnlyAllowedCharacters, MAX_MESSAGE_BYTES, messageBytes, type OutgoingMessage } from './message.ts';
 export { createPublisher, type Publisher, type PublisherOptions, type PublishResult } from './publisher.ts';
 export { ensureTopology, type Topology } from './topology.ts';
-export type { TopologyDefinition } from './topology-definition.ts';
+export {
+  describeTopology,
+  type LaneDescription,
+  type TopologyDefinition,
+  type TopologyDescription,
+} from './topology-definition.ts';
 export {
   type EntryFailure,
   type PublishedEntry,

@@ -15,7 +15,7 @@ export interface TopologyDefinition {
 }
 
 /** Longest retention SQS offers: 14 days, in seconds. */
-export const MAX_RETENTION_SECONDS = 1_209_600;
+const MAX_RETENTION_SECONDS = 1_209_600;
 
 /** Fills in the defaults. Throws RangeError for a definition without lanes. */
 export function withDefaults(definition: TopologyDefinition): Required<TopologyDefinition> {
@@ -27,12 +27,6 @@ export function withDefaults(definition: TopologyDefinition): Required<TopologyD
     retentionSeconds: MAX_RETENTION_SECONDS,
     ...definition,
   };
-}
-
-/** The names AWS knows the parts by. */
-export function namesOf({ name }: TopologyDefinition, lane: string) {
-  const topic = `${name}-events`;
-  return { topic, queue: `${topic}-${lane}`, deadLetterQueue: `${topic}-${lane}-dlq` };
 }
 
 /** An SNS filter policy on message attributes. */
@@ -48,4 +42,60 @@ export interface LaneFilter {
 export function filterPolicyOf({ lanes }: TopologyDefinition, lane: string): LaneFilter | undefined {
   if (lanes.length === 1) return undefined;
   return { lane: lane === lanes[0] ? [lane, { exists: false }] : [lane] };
+}
+
+/** One lane of a topology, with every property that matters of its queues and its SNS subscription. */
+export interface LaneDescription {
+  lane: string;
+  queue: string;
+  deadLetterQueue: string;
+  visibilitySeconds: number;
+  waitSeconds: number;
+  retentionSeconds: number;
+  deadLetterRetentionSeconds: number;
+  maxReceiveCount: number;
+  rawMessageDelivery: true;
+  filterPolicyScope: 'MessageAttributes';
+  /** Null: the lane takes every message. */
+  filterPolicy: LaneFilter | null;
+}
+
+/** A topology in full, as JSON can hold it. */
+export interface TopologyDescription {
+  name: string;
+  topic: string;
+  lanes: LaneDescription[];
+}
+
+/**
+ * Says in full what a definition comes to. Whatever makes a topology (`ensureTopology`, Terraform, an emulator's start-up
+ * script) makes this. Throws RangeError for a definition without lanes.
+ */
+export function describeTopology(definition: TopologyDefinition): TopologyDescription {
+  const { name, lanes, maxReceiveCount, visibilitySeconds, waitSeconds, retentionSeconds } = withDefaults(definition);
+  const toDescription = (lane: string): LaneDescription => {
+    const { queue, deadLetterQueue } = namesOf(definition, lane);
+    return {
+      lane,
+      queue,
+      deadLetterQueue,
+      visibilitySeconds,
+      waitSeconds,
+      retentionSeconds,
+      deadLetterRetentionSeconds: MAX_RETENTION_SECONDS,
+      maxReceiveCount,
+      rawMessageDelivery: true,
+      filterPolicyScope: 'MessageAttributes',
+      filterPolicy: filterPolicyOf(definition, lane) ?? null,
+    };
+  };
+  return { name, topic: topicOf(definition), lanes: lanes.map(toDescription) };
+}
+
+/** The names AWS knows the parts by. */
+const topicOf = ({ name }: TopologyDefinition): string => `${name}-events`;
+
+function namesOf(definition: TopologyDefinition, lane: string) {
+  const queue = `${topicOf(definition)}-${lane}`;
+  return { queue, deadLetterQueue: `${queue}-dlq` };
 }

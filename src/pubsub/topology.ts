@@ -16,13 +16,7 @@ import {
 import pRetry from 'p-retry';
 import { type AwsOptions, clientConfig } from './adapters/aws-clients.ts';
 import { isTransient, toTransportError } from './adapters/aws-errors.ts';
-import {
-  filterPolicyOf,
-  MAX_RETENTION_SECONDS,
-  namesOf,
-  type TopologyDefinition,
-  withDefaults,
-} from './topology-definition.ts';
+import { describeTopology, type LaneDescription, type TopologyDefinition } from './topology-definition.ts';
 
 /** Where a topology is, once it exists. */
 export interface Topology {
@@ -63,37 +57,34 @@ export async function ensureTopology(
 }
 
 async function ensure(definition: TopologyDefinition, clients: Clients): Promise<Topology> {
-  const [firstLane = ''] = withDefaults(definition).lanes;
-  const { topic } = namesOf(definition, firstLane);
+  const { topic, lanes } = describeTopology(definition);
   const { TopicArn: topicArn = '' } = await clients.sns.send(new CreateTopicCommand({ Name: topic }));
-  const lanes = await Promise.all(
-    definition.lanes.map(async (lane) => [lane, await ensureLane(definition, lane, topicArn, clients)] as const),
+  const made = await Promise.all(
+    lanes.map(async (lane) => [lane.lane, await ensureLane(lane, topicArn, clients)] as const),
   );
-  return { topicArn, lanes: Object.fromEntries(lanes) };
+  return { topicArn, lanes: Object.fromEntries(made) };
 }
 
-async function ensureLane(definition: TopologyDefinition, lane: string, topicArn: string, clients: Clients) {
-  const { maxReceiveCount, visibilitySeconds, waitSeconds, retentionSeconds } = withDefaults(definition);
-  const names = namesOf(definition, lane);
+async function ensureLane(lane: LaneDescription, topicArn: string, clients: Clients) {
   const [queue, deadLetters] = await Promise.all([
-    createQueue(clients, names.queue),
-    createQueue(clients, names.deadLetterQueue),
+    createQueue(clients, lane.queue),
+    createQueue(clients, lane.deadLetterQueue),
   ]);
   await Promise.all([
     repairQueue(clients, deadLetters, {
-      MessageRetentionPeriod: String(MAX_RETENTION_SECONDS),
+      MessageRetentionPeriod: String(lane.deadLetterRetentionSeconds),
       RedriveAllowPolicy: JSON.stringify({ redrivePermission: 'byQueue', sourceQueueArns: [queue.arn] }),
     }),
     repairQueue(clients, queue, {
-      VisibilityTimeout: String(visibilitySeconds),
-      ReceiveMessageWaitTimeSeconds: String(waitSeconds),
-      MessageRetentionPeriod: String(retentionSeconds),
-      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount }),
+      VisibilityTimeout: String(lane.visibilitySeconds),
+      ReceiveMessageWaitTimeSeconds: String(lane.waitSeconds),
+      MessageRetentionPeriod: String(lane.retentionSeconds),
+      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount: lane.maxReceiveCount }),
       Policy: JSON.stringify(sendPolicy(queue.arn, topicArn)),
     }),
   ]);
   // Only now, when its messages are allowed in: what SNS cannot deliver for lack of permission is lost.
-  await ensureSubscription(clients, topicArn, queue.arn, subscriptionAttributes(definition, lane));
+  await ensureSubscription(clients, topicArn, queue.arn, subscriptionAttributes(lane));
   return { queueUrl: queue.url, deadLetterQueueUrl: deadLetters.url };
 }
 
@@ -147,13 +138,13 @@ function sendPolicy(queueArn: string, topicArn: string) {
 }
 
 /** In the order in which they are repaired: the scope says how the policy is read. */
-function subscriptionAttributes(definition: TopologyDefinition, lane: string): Record<string, string> {
-  const filter = filterPolicyOf(definition, lane);
-  if (filter === undefined) return { RawMessageDelivery: 'true' };
+function subscriptionAttributes(lane: LaneDescription): Record<string, string> {
+  const RawMessageDelivery = String(lane.rawMessageDelivery);
+  if (lane.filterPolicy === null) return { RawMessageDelivery };
   return {
-    RawMessageDelivery: 'true',
-    FilterPolicyScope: 'MessageAttributes',
-    FilterPolicy: JSON.stringify(filter),
+    RawMessageDelivery,
+    FilterPolicyScope: lane.filterPolicyScope,
+    FilterPolicy: JSON.stringify(lane.filterPolicy),
   };
 }
 
