@@ -33,7 +33,8 @@ function problemText({ status, code, message, errors }: HttpProblem, requestId: 
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (isDatabaseAway(error)) return unavailable('the database cannot be reached right now: try again');
+  if (isDatabaseAway(error))
+    return unavailable('the database cannot be reached, or does not answer in time: try again');
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return frameworkProblem(code, error, request) ?? new HttpProblem(500, 'internal_error', 'an error on our side');
 }

@@ -1,4 +1,4 @@
-import { PARTNER_ID } from '../domain/event.ts';
+import { isStorableTime, PARTNER_ID } from '../domain/event.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const isUuid = (text: string): boolean => UUID.test(text);
@@ -68,5 +68,5 @@ export function toPage<T>(
 function isTimeAndPartner(text: string): boolean {
   const [time = '', id = ''] = text.split(' ', 2);
   const ms = Date.parse(time);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === time && PARTNER_ID.test(id);
+  return isStorableTime(ms) && new Date(ms).toISOString() === time && PARTNER_ID.test(id);
 }

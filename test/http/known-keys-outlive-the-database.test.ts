@@ -89,6 +89,51 @@ test('a database that is away is 503, not 500', async () => {
   await Promise.all([broken.close(), pool.end()]);
 });
 
+test.each([
+  ['a statement that takes too long', { statement_timeout: 100 }],
+  ['an answer that does not come', { query_timeout: 100 }],
+])('%s is 503, not 500', async (_promise, timeout) => {
+  const { connectionString } = api.pool.options;
+  const pool = new pg.Pool({ connectionString, max: 2, ...timeout });
+  pool.on('error', () => undefined); // its statement is cut off with the connection
+  const slow = await startApi({ events: createEventReads(pool), partners: createPartners(createPrisma(pool)) });
+  const holder = await api.pool.connect();
+  await holder.query('BEGIN; LOCK TABLE partners, events');
+  const calls = ['/v1/partners', '/v1/partners/acme', '/v1/partners/acme/events'].map((path) => slow.call('GET', path));
+  for (const answer of await Promise.all([...calls, slow.call('POST', '/v1/partners', { body: { name: 'x' } })])) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' }, headers: { 'retry-after': '5' } });
+  }
+  await holder.query('ROLLBACK');
+  holder.release();
+  await slow.close();
+  await pool.end();
+});
+
+test('no connection in time, and one that breaks in a transaction, are 503, not 500', async () => {
+  const { connectionString } = api.pool.options;
+  const pool = new pg.Pool({ connectionString, max: 1, application_name: 'busy' });
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const busy = await startApi({ partners: createPartners(createPrisma(pool)) });
+  const only = await pool.connect();
+  const change = () => busy.call('PATCH', '/v1/partners/acme', { body: { name: 'x' } });
+  expect(await change()).toMatchObject({ status: 503, body: { code: 'unavailable' } }); // Prisma waits 2 s
+  only.release();
+  const holder = await api.pool.connect();
+  await holder.query(`BEGIN; SELECT FROM partners WHERE id = 'acme' FOR UPDATE`);
+  const waiting = change();
+  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'busy' AND wait_event_type = 'Lock'`;
+  await until(
+    () => api.pool.query(end),
+    ({ rowCount }) => rowCount === 1,
+  );
+  expect(await waiting).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  await holder.query('ROLLBACK');
+  holder.release();
+  await busy.close();
+  await pool.end();
+});
+
 test('probes need no key; readiness says what is away', async () => {
   const checks = [
     { name: 'postgres', ok: true },
