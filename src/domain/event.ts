@@ -1,3 +1,4 @@
+import type { DeadLetterReason } from './dead-letter.ts';
 import { eventIdOfMessage, parsePublicId, publicId, timeOfId } from './ids.ts';
 import { rawMember } from './raw-json.ts';
 
@@ -16,7 +17,7 @@ export interface Event {
 
 /** Why a message is no event. `detail` says what to change. */
 export interface NotAnEvent {
-  readonly reason: 'malformed' | 'unknown_partner' | 'id_reused';
+  readonly reason: Exclude<DeadLetterReason, 'receive_limit'>;
   readonly detail: string;
   readonly partnerId: string | null;
 }
