@@ -252,6 +252,7 @@ const paths: Case[] = [
   ['unknown event', 'GET', `/v1/partners/acme/events/${publicId('evt', newId())}`, {}, 404, 'not_found'],
   ['unknown key', 'DELETE', `/v1/api-keys/${publicId('key', newId())}`, {}, 404, 'not_found'],
   ['unknown partner, deleted', 'DELETE', '/v1/partners/nobody', {}, 404, 'not_found'],
+  ['the operator’s own partner, deleted', 'DELETE', '/v1/partners/postrider', {}, 409, 'operator_partner'],
   ['limit 0', 'GET', `${DELIVERIES}?limit=0`, {}, 422, 'validation_failed'],
   ['limit 251', 'GET', `${DELIVERIES}?limit=251`, {}, 422, 'validation_failed'],
   ['limit 1e400', 'GET', `${DELIVERIES}?limit=1e400`, {}, 422, 'validation_failed'],
@@ -342,6 +343,8 @@ test('405 names what is possible, 401 asks for a key, 413 names the limit', asyn
   expect((await api.call('PUT', subscriptionPath)).headers.allow).toBe('DELETE, GET, HEAD, PATCH');
   expect((await api.call('GET', PARTNERS, { key: null })).headers['www-authenticate']).toContain('Bearer');
   expect((await api.call('POST', PARTNERS, { body: { name: 'x'.repeat(70_000) } })).body.detail).toContain('64 KiB');
+  const { body } = await api.call('POST', EVENTS, event({ data: 'x'.repeat(400 * 1024) }));
+  expect(body.detail).toMatch(/larger than 320 KiB: Amazon SNS takes 256 KiB for the whole event/);
 });
 
 test('an expired and a revoked key are told so', async () => {

@@ -80,6 +80,27 @@ test('a key ends at its time', async () => {
   expect(await publish(body.key)).toBe(401);
 });
 
+test('a partner’s key makes none that outlives it', async () => {
+  const make = (body: object, key?: string) =>
+    api.call('POST', '/v1/partners/acme/api-keys', { body: { name: 'x', ...body }, ...(key ? { key } : {}) });
+  const at = (afterMs: number) => new Date(time + afterMs).toISOString();
+  const expiresAt = at(60_000);
+  const { key } = (await make({ expiresAt })).body;
+  expect((await make({}, key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({ expiresAt }, key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({ expiresAt: at(50_000) }, key)).body.expiresAt).toBe(at(50_000));
+  for (const later of [null, at(60_001)]) {
+    expect(await make({ expiresAt: later }, key)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/expiresAt', message: expect.stringContaining(`not be later than ${expiresAt}`) }] },
+    });
+  }
+  const lasting = (await make({})).body;
+  expect(lasting.expiresAt).toBeNull();
+  expect((await make({ expiresAt }, lasting.key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({}, lasting.key)).body.expiresAt).toBeNull();
+});
+
 test('a database that is away is 503, not 500', async () => {
   const pool = new pg.Pool({ host: '127.0.0.1', port: 1 }); // nobody listens there
   const broken = await startApi({ events: createEventReads(pool), partners: createPartners(createPrisma(pool)) });
