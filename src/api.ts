@@ -170,7 +170,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
       return count;
     },
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma),
+    audit: createAuditReads(prisma, pool),
   });
   await lifecycle.start({ name: 'http', stop: () => server.close() });
   return server.listen({ host: config.host, port: config.port });
