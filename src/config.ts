@@ -146,8 +146,7 @@ type ReadText = (name: string) => string | null;
  * could not be decrypted any more.
  */
 function missingKeys(text: ReadText, role: Role): string[] {
-  const why =
-    role === 'all' ? ' (it is not made for you when DATABASE_URL is set: it must last as long as the database)' : '';
+  const why = role === 'all' ? '; with DATABASE_URL it is not made for you: it must last as long as that database' : '';
   const needs = [
     ['ENCRYPTION_KEYS', 'base64 of 32 random bytes (openssl rand -base64 32)'],
     ['ADMIN_API_KEY', 'a long random text (openssl rand -hex 24)'],
