@@ -6,6 +6,7 @@ import { publicId } from './domain/ids.ts';
 import { createRateLimit } from './domain/rate-limit.ts';
 import { createRemembered } from './domain/remembered.ts';
 import { createAuthentication } from './http/authentication.ts';
+import type { Check } from './http/deps.ts';
 import { createKeyUse } from './http/key-use.ts';
 import { buildServer } from './http/server.ts';
 import { type Lifecycle, runProcess } from './lifecycle.ts';
@@ -13,7 +14,13 @@ import { createLog } from './log.ts';
 import { type AcceptPorts, type AcceptProblem, createAccept } from './pipeline/accept.ts';
 import { createRedrive, type RedriveMessage, type RedrivePublished } from './pipeline/redrive.ts';
 import { createRedriver } from './pipeline/redriver.ts';
-import { type AwsOptions, createPublisher, createSnsTransport, type Publisher } from './pubsub/index.ts';
+import {
+  type AwsOptions,
+  createPublisher,
+  createSnsTransport,
+  createTopicProbe,
+  type Publisher,
+} from './pubsub/index.ts';
 import { createApiKeys, createFindApiKey, noteKeysUsed } from './store/api-keys.ts';
 import { createAuditReads } from './store/audit-reads.ts';
 import { cancelPending } from './store/cancel-pending.ts';
@@ -110,6 +117,9 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   const publisher = createPublisher({ transport: createSnsTransport({ topicArn: options.transport.topicArn, aws }) });
   await lifecycle.start({ name: 'publisher', stop: () => publisher.close() });
 
+  const database = createReadiness(pool, onError);
+  const topic = await startTopicCheck(lifecycle, options);
+
   const keyUse = createKeyUse({ write: (uses) => noteKeysUsed(pool, uses), now: Date.now, onError });
   await lifecycle.start({ name: 'key-use', ...keyUse });
   const lanes = options.transport.lanes.map(({ name }) => name);
@@ -158,7 +168,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: config.allowHttpTargets, guard }),
     isStopping: () => isStopping,
-    readiness: createReadiness(pool, onError),
+    readiness: async () => (await Promise.all([database(), topic()])).flat(),
     partners,
     subscriptions: createSubscriptions(prisma, cipher),
     secrets: createSecrets(prisma, cipher),
@@ -176,7 +186,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
       return count;
     },
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma),
+    audit: createAuditReads(prisma, pool),
   });
   await lifecycle.start({
     name: 'http',
@@ -187,6 +197,14 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     },
   });
   return server.listen({ host: config.host, port: config.port });
+}
+
+/** Part of readiness: can events be published? */
+async function startTopicCheck(lifecycle: Lifecycle, { transport: { topicArn }, aws, log }: ApiOptions) {
+  const onTrouble = (error: Error) => log.warn({ err: error }, 'sns.unreachable');
+  const probe = createTopicProbe({ topicArn, aws, onTrouble });
+  await lifecycle.start({ name: 'topic-probe', stop: () => probe.close() });
+  return async (): Promise<Check> => ({ name: 'sns', ...(await probe.check()) });
 }
 
 const PROBLEMS: Readonly<Record<string, AcceptProblem>> = {

@@ -17,17 +17,16 @@ const config = configOrExit(process.env, 'all');
 const log = createLog(config.logLevel);
 
 await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
-  const keys = await ownKeys(config.dataDir);
+  const { encryptionKeys, adminApiKey } = await keys();
   const [databaseUrl, bus] = await Promise.all([startDatabase(lifecycle), startBus(lifecycle)]);
   await migrateWhenUp(databaseUrl, log);
   const common = {
     config,
     databaseUrl,
     ...bus,
-    encryptionKeys: config.encryptionKeys.length > 0 ? config.encryptionKeys : [keys.encryptionKey],
+    encryptionKeys,
     log,
   };
-  const adminApiKey = config.adminApiKey ?? keys.adminApiKey;
   await startWorker(lifecycle, common);
   const url = await startApi(lifecycle, { ...common, adminApiKey });
   log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
@@ -40,6 +39,17 @@ await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
 function banner(facts: Record<string, string>): string {
   const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(12)} ${value}`);
   return `\nPostrider ${version} is running\n\n${lines.join('\n')}\n`;
+}
+
+/** Those of the settings; what they leave out is made at the first start, beside the embedded database. */
+async function keys(): Promise<{ encryptionKeys: readonly Buffer[]; adminApiKey: string }> {
+  const { encryptionKeys, adminApiKey } = config;
+  if (encryptionKeys.length > 0 && adminApiKey !== null) return { encryptionKeys, adminApiKey };
+  const own = await ownKeys(config.dataDir);
+  return {
+    encryptionKeys: encryptionKeys.length > 0 ? encryptionKeys : [own.encryptionKey],
+    adminApiKey: adminApiKey ?? own.adminApiKey,
+  };
 }
 
 async function startDatabase(lifecycle: Lifecycle): Promise<string> {

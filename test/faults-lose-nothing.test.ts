@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startEmulator } from '../src/embedded/index.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
 import { type Service, startService } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -123,4 +124,31 @@ it('SNS away: events are refused with 503, never accepted and lost', async () =>
   expect(refused.headers.get('retry-after')).not.toBeNull();
   await receiver.arrived('/hook', 1);
   expect(ids()).toHaveLength(1);
+});
+
+it('an API process is ready while it can publish, and says what is away', async () => {
+  service = await startService({ workers: 0, durableQueues: true });
+  const ready = () => service.call<{ ready: boolean; checks: object[] }>('GET', '/ready');
+  const isReady = async () => (await ready()).status;
+  expect(await ready()).toMatchObject({
+    status: 200,
+    body: {
+      checks: [
+        { name: 'database', ok: true },
+        { name: 'sns', ok: true },
+      ],
+    },
+  });
+  await service.emulator.stop();
+  await until(isReady, (status) => status === 503);
+  expect((await ready()).body).toEqual({
+    ready: false,
+    checks: [
+      { name: 'database', ok: true },
+      { name: 'sns', ok: false, detail: 'SNS cannot be reached' },
+    ],
+  });
+  const emulator = await startEmulator({ dataDir: service.dataDir }); // on the same port
+  await until(isReady, (status) => status === 200);
+  await emulator.stop();
 });

@@ -2,9 +2,11 @@ import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { listCases, plansOf, scansOf } from '../scripts/list-cases.ts';
 import { seed } from '../scripts/seeding.ts';
+import { createAuditReads } from '../src/store/audit-reads.ts';
 import { rollUp } from '../src/store/hot-stats.ts';
 import { ensurePartitions } from '../src/store/partitions.ts';
 import { createPool, READ_SETTINGS } from '../src/store/pool.ts';
+import { createPrisma } from '../src/store/prisma.ts';
 import { createStatsReads } from '../src/store/stats.ts';
 import { createTestDatabase, type TestDatabase } from './support/database.ts';
 
@@ -80,5 +82,37 @@ test('a filter for what is rare gives short pages, and all there is by the end',
       name.startsWith('events') ? [] : [name.startsWith('of') ? 'many' : 'partner-1'],
     );
     expect(found).toEqual(rows[0]?.ids ?? []);
+  }
+}, 60_000);
+
+test('the audit trail, which is never pruned, is looked through for an action a stretch at a time', async () => {
+  await pool.query(
+    `INSERT INTO audit (id, at, actor, action, partner_id, subject_type, subject_id)
+     SELECT gen_random_uuid(), now(), 'settings', CASE n % 4000 WHEN 7 THEN 'partner.deleted' ELSE 'subscription.updated' END,
+       CASE n % 2 WHEN 0 THEN 'many' ELSE 'partner-1' END, 'subscription', 'x' FROM generate_series(1, 20000) n`,
+  );
+  await pool.query('ANALYZE audit');
+  for (const [partnerId, found] of [
+    [undefined, 5],
+    ['partner-1', 5],
+    ['many', 0],
+  ] as const) {
+    const filter = { action: 'partner.deleted', partnerId };
+    const prisma = createPrisma(pool);
+    const plans = await plansOf(pool, (listening) => createAuditReads(prisma, listening).list(filter, PAGE));
+    expect(plans).toHaveLength(1); // where the page ends
+    for (const scan of plans.flatMap(scansOf)) expect(scan).toMatch(/^Index (Only )?Scan on audit$/);
+    const reads = createAuditReads(prisma, pool);
+    const ids: string[] = [];
+    let [before, pages]: [string | undefined, number] = [undefined, 0];
+    do {
+      const { data, nextCursor } = await reads.list(filter, { ...PAGE, before });
+      ids.push(...data.map(({ id }) => id));
+      before =
+        nextCursor === null ? undefined : (Buffer.from(nextCursor, 'base64url').toString().split(' ')[1] as string);
+      pages++;
+    } while (before !== undefined && pages < 100);
+    expect(ids).toEqual([...new Set(ids)].sort().reverse());
+    expect([ids.length, pages]).toEqual([found, partnerId === undefined ? 11 : 6]);
   }
 }, 60_000);

@@ -6,10 +6,10 @@ import type pg from 'pg';
  */
 const ROWS_LOOKED_AT = 2_000;
 
-/** A list's rows in its index: newest first, of one owner, between two ids. */
+/** A list's rows in its index: newest first, of one owner or of all, between two ids. */
 export interface Scan {
-  readonly table: 'events' | 'deliveries';
-  /** With `$1`: whose rows, by the leading column of an index that has `id` next. */
+  readonly table: 'events' | 'deliveries' | 'audit';
+  /** With `$1`: whose rows, by the leading column of an index that has `id` next; `true` where the index begins with `id`. */
   readonly where: string;
   readonly values: readonly unknown[];
   readonly from: string;

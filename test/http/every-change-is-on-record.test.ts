@@ -57,6 +57,17 @@ async function onlyEntry(method: string, path: string, options: { body?: object;
   return { entry, body: answer.body };
 }
 
+/** A dead letter; gives its UUID. */
+async function putLetter(): Promise<string> {
+  const id = newId();
+  await api.pool.query(
+    `INSERT INTO dead_letters (id, lane, reason, detail, body, attributes, partner_id, receive_count)
+     VALUES ($1, 'live', 'malformed', 'd', 'sesame', '{}', 'acme', 1)`,
+    [id],
+  );
+  return id;
+}
+
 describe('each action leaves exactly one entry', () => {
   test('a partner: created, changed, deleted with all that is its', async () => {
     const created = await onlyEntry('POST', '/v1/partners', { body: { id: 'brief', name: 'A', metadata: { n: 1 } } });
@@ -190,14 +201,7 @@ describe('each action leaves exactly one entry', () => {
   });
 
   test('dead letters: redriven, one or many, and discarded; the operator’s affair', async () => {
-    const ids = [newId(), newId()] as const;
-    for (const id of ids) {
-      await api.pool.query(
-        `INSERT INTO dead_letters (id, lane, reason, detail, body, attributes, partner_id, receive_count)
-         VALUES ($1, 'live', 'malformed', 'd', 'sesame', '{}', 'acme', 1)`,
-        [id],
-      );
-    }
+    const ids = [await putLetter(), await putLetter()] as const;
     const shown = ids.map((id) => publicId('dl', id));
     const many = await onlyEntry('POST', '/v1/dead-letters/redrive', { body: { ids: shown } });
     const after = { count: 2, selected: { ids: shown } };
@@ -255,12 +259,21 @@ describe('what did not happen leaves none', () => {
     const { id } = await api.subscription('acme');
     const eventId = await putEvent(api.pool, 'acme');
     const delivery = publicDelivery(await putDelivery(api.pool, { eventId, subscriptionId: id, state: 'exhausted' }));
+    const later = await putEvent(api.pool, 'acme');
+    const due = publicDelivery(await putDelivery(api.pool, { eventId: later, subscriptionId: id, state: 'pending' }));
+    const other = (await api.subscription('acme')).id;
+    const missed = { since: new Date(Date.now() - 60_000).toISOString() };
+    const recoveries = `${SUBSCRIPTIONS}/${other}/recoveries`;
+    const recovery = (await api.call('POST', recoveries, { body: missed })).body.id;
+    const letter = await putLetter();
     const state = async () => {
-      const paths = [PARTNER, SUBSCRIPTIONS, `${PARTNER}/api-keys`, `${PARTNER}/deliveries/${delivery}`];
-      const all = [...paths, `${SUBSCRIPTIONS}/${id}/secrets`, '/v1/partners'];
+      const paths = [PARTNER, SUBSCRIPTIONS, `${PARTNER}/api-keys`, `${PARTNER}/deliveries`, `${PARTNER}/events`];
+      const below = [`${SUBSCRIPTIONS}/${id}/secrets`, `${SUBSCRIPTIONS}/${id}/recoveries`, recoveries];
+      const all = [...paths, ...below, '/v1/partners', `/v1/dead-letters/${publicId('dl', letter)}`];
       return Promise.all(all.map(async (path) => (await api.call('GET', path)).body));
     };
     const before = await state();
+    expect(JSON.stringify(before)).not.toContain('about:blank'); // each is there
     await api.pool.query('ALTER TABLE audit ADD CONSTRAINT away CHECK (false) NOT VALID');
     for (const [method, path, body] of [
       ['POST', '/v1/partners', { id: 'never', name: 'x' }],
@@ -273,9 +286,22 @@ describe('what did not happen leaves none', () => {
       ['POST', `${PARTNER}/api-keys`, { name: 'x' }],
       ['DELETE', `${PARTNER}/api-keys/${own.id}`, undefined],
       ['POST', `${PARTNER}/deliveries/${delivery}/redeliver`, undefined],
+      ['POST', `${PARTNER}/deliveries/${due}/cancel`, undefined],
+      ['POST', `${SUBSCRIPTIONS}/${id}/cancel-pending`, undefined],
+      ['POST', `${SUBSCRIPTIONS}/${id}/test`, undefined],
+      ['POST', `${SUBSCRIPTIONS}/${id}/recoveries`, missed],
+      ['DELETE', `${recoveries}/${recovery}`, undefined],
+      ['POST', '/v1/dead-letters/redrive', { ids: [publicId('dl', letter)] }],
+      ['DELETE', `/v1/dead-letters/${publicId('dl', letter)}`, undefined],
     ] as const) {
       expect(`${method} ${path} ${(await api.call(method, path, { body })).status}`).toBe(`${method} ${path} 500`);
     }
+    const redriven = markRedriven(
+      api.pool,
+      { id: letter, lastSeenAt: new Date() },
+      { name: 'settings', requestId: null },
+    );
+    await expect(redriven).rejects.toThrow('away');
     await api.pool.query('ALTER TABLE audit DROP CONSTRAINT away');
     expect(await state()).toEqual(before);
   });

@@ -98,7 +98,7 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
     redriveDeadLetter: async () => ({ ok: true }),
     redriveDeadLetters: (selection, by) => scheduleRedrives(pool, selection, by),
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma),
+    audit: createAuditReads(prisma, pool),
     ...overrides,
   };
   const app = buildServer(deps);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deliveryId } from '../../src/domain/ids.ts';
 import { putDelivery, putEvent } from './records.ts';
 import { publicDelivery, publicEvent, startApi, type TestApi } from './support.ts';
 
@@ -83,8 +84,38 @@ test('an event shows its deliveries, what passed it by, and its data byte for by
     type: 'order.created',
     timestamp: body.createdAt,
     deliveries: [{ subscriptionId, eventId: publicEvent(eventId), lastAttempt: { number: 1 } }],
+    deliveriesNextCursor: null,
     skipped: [{ subscriptionId: expect.stringMatching(/^sub_/), reason: 'disabled' }],
   });
+});
+
+test('an event with thousands of deliveries shows the first 250 and where the rest is', async () => {
+  await api.partner('wide');
+  const eventId = await putEvent(api.pool, 'wide');
+  const { rows } = await api.pool.query<{ id: string }>(
+    `INSERT INTO subscriptions (id, partner_id, url, event_types)
+     SELECT gen_random_uuid(), 'wide', 'https://example.com/', '{*}' FROM generate_series(1, 600) RETURNING id`,
+  );
+  const subscriptions = rows.map(({ id }) => id);
+  const ids = subscriptions.map((id) => deliveryId(eventId, id));
+  await api.pool.query(
+    `INSERT INTO deliveries (id, subscription_id, event_id, state, event_type, attempt_count, finished_at)
+     SELECT d, s, $3, 'succeeded', 'order.created', 0, now() FROM unnest($1::uuid[], $2::uuid[]) AS i (d, s)`,
+    [ids, subscriptions, eventId],
+  );
+  // Passed by at first, and reached when it came again: on no page here.
+  const oldest = subscriptions[ids.indexOf(ids.toSorted()[0] as string)];
+  const skipped = JSON.stringify([{ subscriptionId: oldest, reason: 'disabled' }]);
+  await api.pool.query('UPDATE events SET skipped = $2 WHERE id = $1', [eventId, skipped]);
+  const { body } = await api.call('GET', `/v1/partners/wide/events/${publicEvent(eventId)}`);
+  expect(body).toMatchObject({ skipped: [], unmatchedReason: null });
+  const rest = `/v1/partners/wide/deliveries?eventId=${publicEvent(eventId)}&limit=250&cursor=`;
+  const second = (await api.call('GET', `${rest}${body.deliveriesNextCursor}`)).body;
+  const third = (await api.call('GET', `${rest}${second.nextCursor}`)).body;
+  expect([body.deliveries.length, second.data.length, third.data.length]).toEqual([250, 250, 100]);
+  const all = [...body.deliveries, ...second.data, ...third.data].map(({ id }) => id);
+  expect(all).toEqual(ids.map(publicDelivery).toSorted().reverse());
+  expect(third.nextCursor).toBeNull();
 });
 
 test('redeliver and cancel, and what stands against them', async () => {
