@@ -105,10 +105,11 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
   await lifecycle.start({ name: 'stats-keeper', ...statsKeeper });
 
   const subscriptions = createSubscriptionCache({ load: subscriptionLoader(store, options, stopping.signal) });
-  const disable = async (subscription: SentSubscription, reason: 'gone' | 'failing') => {
-    await store.disable(subscription, reason);
+  const disable = async (subscription: SentSubscription, reason: 'gone' | 'failing', failingSince: Date | null) => {
+    const isDisabled = await store.disable(subscription, reason, failingSince);
     const { id, partnerId } = subscription;
-    log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
+    if (isDisabled) log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
+    return isDisabled;
   };
   const announcer = await startAnnouncer(lifecycle, options, subscriptions);
   const rules = { opensAfter: config.breakerAfter, disableAfterMs: config.disableAfterMs };
@@ -177,9 +178,11 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
   const listener = createListener({
     url: databaseUrl,
     onChange: hear,
-    // Versions make a missed notification of a subscription harmless; what is in trouble is read anew.
+    // Versions make a missed notification of a subscription harmless; what is in trouble is read anew, for as long as it takes.
     onListening: () =>
-      store.loadHealth().then(health.replace, (error) => log.warn({ err: error }, 'health.not_loaded')),
+      store.loadHealth().then(health.replace, (error) => {
+        if (!stopping.signal.aborted) log.error({ err: error }, 'health.not_loaded');
+      }),
     onError: (error) => log.warn({ err: error }, 'listener.lost'),
   });
   await lifecycle.start({ name: 'listener', ...listener });

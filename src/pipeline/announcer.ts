@@ -65,9 +65,15 @@ export function createAnnouncer(ports: AnnouncerPorts) {
       return tell({ partnerId, type: 'subscription.failing', key, data });
     },
 
-    disabled({ id, partnerId, url }: DeliverableSubscription, reason: 'gone' | 'failing', result: AttemptResult) {
+    /** @param updatedAt of the subscription as it was enabled: when it is enabled again, and disabled again, that is news */
+    disabled(
+      { id, partnerId, url }: DeliverableSubscription,
+      reason: 'gone' | 'failing',
+      updatedAt: Date,
+      result: AttemptResult,
+    ) {
       const data = { subscriptionId: publicId('sub', id), url, reason, lastAttempt: lastAttempt(result) };
-      return tell({ partnerId, type: 'subscription.disabled', key: `${id} ${reason}`, data });
+      return tell({ partnerId, type: 'subscription.disabled', key: `${id} ${reason} ${updatedAt.getTime()}`, data });
     },
 
     /** Dead letters are the operator's: most of them have no partner, and none has one that could mend it. */

@@ -99,7 +99,7 @@ describe('each action leaves exactly one entry', () => {
       after: { eventTypes: ['b'], headers: { authorization: '••••', 'x-plain': '•••• (changed)' } },
     });
     const disable = () =>
-      disableSubscription(api.pool, { id: parsePublicId('sub', id) as string, url: body.url }, 'gone');
+      disableSubscription(api.pool, { id: parsePublicId('sub', id) as string, url: body.url }, 'gone', null);
     const expected = {
       action: 'subscription.disabled',
       actor: 'postrider',

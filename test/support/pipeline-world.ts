@@ -39,7 +39,8 @@ export interface Post {
   readonly body: string;
 }
 
-type Answer = (post: Post, nthToThisSubscription: number) => number;
+/** The status to answer with; what it does meanwhile happens while the request is under way. */
+type Answer = (post: Post, nthToThisSubscription: number) => number | Promise<number>;
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
@@ -109,7 +110,7 @@ export async function createWorld() {
     };
     posts.push(post);
     const nth = posts.filter(({ subscription }) => subscription === post.subscription).length;
-    return resultOf(request, answer(post, nth));
+    return resultOf(request, await answer(post, nth));
   }
 
   /** Operational events go into the same queue, once for each time they are published. */
@@ -136,10 +137,8 @@ export async function createWorld() {
       onUnpublished: () => undefined,
       disableAfterMs: DISABLE_AFTER_MS,
     });
-    const disable = (subscription: { id: string; url: string }, reason: string) =>
-      wrapped.disable(subscription, reason);
     const rules = { opensAfter: 10, disableAfterMs: DISABLE_AFTER_MS };
-    const health = createHealth({ changeHealth: wrapped.changeHealth, disable, announcer, rules });
+    const health = createHealth({ ...wrapped, announcer, rules });
     const attempt = createAttempt({ send: wrapped.send, schedule, defaultTimeoutMs: TIMEOUT_MS, userAgent: 'test' });
     const shared = {
       subscriptions,
