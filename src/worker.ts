@@ -65,6 +65,9 @@ const RETRY_SHARE = 0.25;
 /** A stop ends attempts that are still under way this share of the grace before its end: their results are yet to be recorded. */
 const CUT_SHORT_AT = 0.76;
 
+/** What the record then says. */
+const CUT_SHORT = 'the worker was stopped before the receiver had answered; it is attempted again by another one';
+
 /** From here on Postgres is not waited for any more: what is not recorded comes back with its message or its lease. */
 const GIVE_UP_AT = 0.84;
 
@@ -199,10 +202,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
       for (const consumer of consumers) consumer.start();
     },
     stop: async (grace) => {
-      const cutShort = setTimeout(() => {
-        health.stop();
-        sender.abortAll('the worker was stopped');
-      }, grace * CUT_SHORT_AT);
+      const cutShort = setTimeout(() => sender.abortAll(CUT_SHORT), grace * CUT_SHORT_AT);
       const giveUp = setTimeout(() => stopping.abort(new Error('the worker is stopping')), grace * GIVE_UP_AT);
       const stops = consumers.map((consumer) => consumer.stop({ graceMs: grace * CONSUMERS_SHARE }));
       await Promise.all([...stops, retrier.stop(), recoverer.stop(), statsKeeper.stop()]);

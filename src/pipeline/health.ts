@@ -61,12 +61,11 @@ const SLOWED = new Set([429, 503]);
 export function createHealth(ports: HealthPorts) {
   const { rules, now = Date.now } = ports;
   const troubled = new Map<string, Known>();
-  let isStopped = false;
 
   /** Takes what an attempt means for its subscription. After its result is on record. */
   function settled(delivery: DeliveryToAttempt, { result }: Attempted): Promise<void> | undefined {
     const { id } = delivery.subscription;
-    if (isStopped) return undefined;
+    if (result.cutShort) return undefined;
     if (result.outcome === 'succeeded' && !troubled.has(id) && !delivery.probe) return undefined;
     if (isGone(result)) return gone({ delivery, result });
     const known = knownOf(id);
@@ -177,10 +176,6 @@ export function createHealth(ports: HealthPorts) {
       return health !== null && health !== undefined && health.breaker !== 'closed';
     },
     settled,
-    /** From now on results mean nothing: a stop ends attempts that are under way, which is not their receivers' fault. */
-    stop(): void {
-      isStopped = true;
-    },
     set,
     /** Everything that is shared, read anew: what was heard before may be out of date. */
     replace(all: ReadonlyMap<string, Health>): void {

@@ -39,8 +39,11 @@ export interface Post {
   readonly body: string;
 }
 
-/** The status to answer with; what it does meanwhile happens while the request is under way. */
-type Answer = (post: Post, nthToThisSubscription: number) => number | Promise<number>;
+/** The status to answer with, or how our own stop cut the attempt short. */
+type Answered = number | 'sent' | 'unsent';
+
+/** What it does meanwhile happens while the request is under way. */
+type Answer = (post: Post, nthToThisSubscription: number) => Answered | Promise<Answered>;
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
@@ -264,7 +267,13 @@ export async function createWorld() {
   };
 }
 
-function resultOf(request: AttemptRequest, statusCode: number): AttemptResult {
+function resultOf(request: AttemptRequest, answered: Answered): AttemptResult {
+  if (typeof answered === 'number') return answeredWith(request, answered);
+  const { outcome, response, ...rest } = answeredWith(request, 500);
+  return { ...rest, outcome: 'timeout', error: 'the worker was stopped', response: null, cutShort: answered };
+}
+
+function answeredWith(request: AttemptRequest, statusCode: number): AttemptResult {
   const ok = statusCode >= 200 && statusCode < 300;
   return {
     startedAt: new Date(),
