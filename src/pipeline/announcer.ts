@@ -5,6 +5,7 @@ import type { Event } from '../domain/event.ts';
 import { eventIdOfMessage, publicId } from '../domain/ids.ts';
 import { isOperational, OPERATOR_PARTNER, type OperationalNews, operationalEvent } from '../domain/operational.ts';
 import type { DeadLetter } from '../domain/record.ts';
+import { TEST_EVENT_TYPE } from '../domain/recovery.ts';
 import { coversType } from '../domain/subscription.ts';
 import type { Attempted, DeliveryToAttempt } from './attempt.ts';
 import type { DeliverableSubscription, SubscriptionCache } from './subscription-cache.ts';
@@ -38,10 +39,10 @@ export function createAnnouncer(ports: AnnouncerPorts) {
   }
 
   return {
-    /** A delivery's attempts are used up, or it was exhausted before and has now succeeded. */
+    /** A delivery's attempts are used up, or it was exhausted before and has now succeeded. Not of a test: whoever asked sees it. */
     delivery(delivery: DeliveryToAttempt, { result, verdict }: Attempted): Promise<void> | undefined {
       const type = newsOf(delivery, verdict.state);
-      if (!type || isOperational(delivery.event.type)) return undefined;
+      if (!type || isOperational(delivery.event.type) || delivery.event.type === TEST_EVENT_TYPE) return undefined;
       const { deliveryId, subscription, event, progress } = delivery;
       const attemptCount = progress.attemptCount + 1;
       const data = { ...aboutDelivery(delivery), attemptCount, lastAttempt: lastAttempt(result) };

@@ -95,6 +95,13 @@ test('redeliver and cancel, and what stands against them', async () => {
   expect(await post('cancel')).toMatchObject({ status: 409, body: { code: 'not_pending' } });
   expect(await post('redeliver')).toMatchObject({ status: 202, body: { state: 'pending', finishedAt: null } });
   expect(await post('cancel')).toMatchObject({ status: 200, body: { state: 'canceled', nextAttemptAt: null } });
+  const lease = `UPDATE deliveries SET state = 'pending', leased = true, next_attempt_at = now() + interval '25 s', finished_at = NULL
+    WHERE event_id = $1`;
+  await api.pool.query(lease, [eventId]);
+  const inProgress = { status: 409, body: { code: 'in_progress' } };
+  expect(await post('redeliver')).toMatchObject(inProgress);
+  expect(await post('cancel')).toMatchObject({ status: 200 });
+  expect(await post('redeliver')).toMatchObject(inProgress);
   await api.call('PATCH', `/v1/partners/acme/subscriptions/${other}`, { body: { enabled: false } });
   expect(await post('redeliver')).toMatchObject({ status: 409, body: { code: 'subscription_disabled' } });
   await api.call('DELETE', `/v1/partners/acme/subscriptions/${other}`);
