@@ -48,8 +48,9 @@ export const EventWithDeliveries = Type.Object(
             '`filtered`: its filter did not match; `created_later`: it did not exist yet when the event was accepted',
         }),
       }),
-      { description: 'The subscriptions of its type that it passed by, and why' },
+      { description: 'The subscriptions of its type that it passed by, and why: a hundred at the most' },
     ),
+    skippedCount: Type.Integer({ description: 'How many it passed by, those that `skipped` leaves out included' }),
     unmatchedReason: Type.Unsafe<UnmatchedReason | null>({
       type: ['string', 'null'],
       enum: [...UNMATCHED_REASONS, null],
@@ -128,6 +129,7 @@ function eventText(event: StoredEvent, deliveries: readonly StoredDelivery[]): s
     ...showEvent(event),
     deliveries: deliveries.map(showDelivery),
     skipped,
+    skippedCount: skipped.length + event.skippedMore,
     unmatchedReason,
   });
   return `${rest.slice(0, -1)},"data":${event.data}}`;

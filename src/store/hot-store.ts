@@ -25,7 +25,7 @@ export interface HotStoreOptions {
   readonly batch: Batch;
   /** Gives up waiting for Postgres: the process is stopping. */
   readonly signal: AbortSignal;
-  /** Told of every call that has to be repeated. */
+  /** Told of every call that has to be repeated, be it later. */
   onRetry(error: Error, attempt: number): void;
   /** Told of due deliveries whose event is not on record: they are canceled. */
   onOrphans(deliveryIds: readonly string[]): void;
@@ -111,7 +111,8 @@ export function createHotStore({ url, batch, signal, onRetry, onOrphans }: HotSt
       const claims = await claimDueDeliveries(durable, request);
       if (claims.orphans.length > 0) {
         onOrphans(claims.orphans);
-        await cancelClaimed(durable, claims.orphans);
+        // The others are claimed by now, and not to wait for this: what fails is done when the orphans' lease has run out.
+        await cancelClaimed(durable, claims.orphans).catch((error) => onRetry(error, 1));
       }
       return claims;
     },

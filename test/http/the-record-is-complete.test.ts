@@ -72,7 +72,7 @@ test('an attempt without an answer, and a delivery without an attempt', async ()
 test('an event shows its deliveries, what passed it by, and its data byte for byte', async () => {
   const data = '{"big": 12345678901234567890.10,  "b":1,"a":"\\u00e9 👋 \\u0000","a":2}';
   const eventId = await putEvent(api.pool, 'acme', { data });
-  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }];
+  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }, { more: 900 }];
   await api.pool.query('UPDATE events SET skipped = $2 WHERE id = $1', [eventId, JSON.stringify(skipped)]);
   await putDelivery(api.pool, { eventId, subscriptionId });
   const { text, body, headers } = await api.call('GET', `/v1/partners/acme/events/${publicEvent(eventId)}`);
@@ -84,6 +84,8 @@ test('an event shows its deliveries, what passed it by, and its data byte for by
     timestamp: body.createdAt,
     deliveries: [{ subscriptionId, eventId: publicEvent(eventId), lastAttempt: { number: 1 } }],
     skipped: [{ subscriptionId: expect.stringMatching(/^sub_/), reason: 'disabled' }],
+    skippedCount: 901,
+    unmatchedReason: null,
   });
 });
 
