@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newId, parsePublicId, publicId } from '../../src/domain/ids.ts';
 import { disableSubscription } from '../../src/store/hot-dead-letters.ts';
-import { markRedriven } from '../../src/store/redrive.ts';
+import { askForRedrive, markRedriven } from '../../src/store/redrive.ts';
 import { putDelivery, putEvent } from './records.ts';
 import { publicDelivery, startApi, type TestApi } from './support.ts';
 
@@ -204,10 +204,10 @@ describe('each action leaves exactly one entry', () => {
     expect(many.entry).toMatchObject({ action: 'dead_letters.redriven', partnerId: null, after });
     expect(await entriesOf(() => api.call('POST', '/v1/dead-letters/redrive', { body: {} }))).toEqual([]); // in line already
     const by = { name: 'settings', requestId: null };
-    const letter = { id: ids[0], lastSeenAt: new Date() };
-    const one = await entriesOf(() => markRedriven(api.pool, letter, by));
+    const letter = { id: ids[0] as string, lastSeenAt: new Date() };
+    const one = await entriesOf(() => askForRedrive(api.pool, letter.id, by));
     expect(one).toMatchObject([{ action: 'dead_letter.redriven', partnerId: null, subject: { id: shown[0] } }]);
-    expect(await entriesOf(() => markRedriven(api.pool, letter, null))).toEqual([]); // one of a bulk redrive
+    expect(await entriesOf(() => markRedriven(api.pool, letter))).toEqual([]); // whoever asked is on record
     const { entry } = await onlyEntry('DELETE', `/v1/dead-letters/${shown[1]}`);
     const before = { lane: 'live', reason: 'malformed', partnerId: 'acme' };
     expect(entry).toMatchObject({ action: 'dead_letter.discarded', partnerId: null, before, after: null });
