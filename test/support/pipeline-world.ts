@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { AttemptRequest, AttemptResult } from '../../src/domain/attempt.ts';
 import { type Event, encodeEnvelope } from '../../src/domain/event.ts';
-import { newId } from '../../src/domain/ids.ts';
+import { createGrowingIds, newId } from '../../src/domain/ids.ts';
 import { signingKey } from '../../src/domain/signature.ts';
 import { createAnnouncer } from '../../src/pipeline/announcer.ts';
 import { createAttempt } from '../../src/pipeline/attempt.ts';
@@ -68,6 +68,7 @@ export async function createWorld() {
     onOrphans: (ids) => orphans.push(...ids),
   });
   const load = createLoadSubscriptions(pool, createCipher([randomBytes(32)]));
+  const growingId = createGrowingIds();
   const posts: Post[] = [];
   const orphans: string[] = [];
   /** Why the store had to repeat a call. */
@@ -87,7 +88,7 @@ export async function createWorld() {
     enabled = true,
     filter: object | null = null,
   ): Promise<string> {
-    const id = newId();
+    const id = growingId(); // they are matched in the order of their ids: of making, even within a millisecond
     await pool.query(
       'INSERT INTO subscriptions (id, partner_id, url, event_types, enabled, filter) VALUES ($1, $2, $3, $4, $5, $6)',
       [id, partnerId, `https://${name}/`, eventTypes, enabled, filter],
