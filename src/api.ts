@@ -39,6 +39,7 @@ import { createReadiness } from './store/readiness.ts';
 import { createRecoveries } from './store/recoveries.ts';
 import { cancelDelivery, redeliver } from './store/redeliver.ts';
 import {
+  askForRedrive,
   claimRedrives,
   discardDeadLetter,
   findWaitingLetter,
@@ -129,8 +130,9 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
       claimDue: (limit) => claimRedrives(pool, limit),
       isEvent: (id) => isEventOnRecord(pool, id),
       publish: redriveWith(publisher),
-      markRedriven: (letter, by) => markRedriven(pool, letter, by),
-      putBack: (id) => putBackLetter(pool, id),
+      ask: (id, by) => askForRedrive(pool, id, by),
+      markRedriven: (letter) => markRedriven(pool, letter),
+      putBack: (id, redriveAt) => putBackLetter(pool, id, redriveAt),
       onRefused: (id, why) => log.warn({ deadLetterId: publicId('dl', id), why }, 'redrive.refused'),
     },
     { lanes },

@@ -62,8 +62,9 @@ export const EventWithDeliveries = Type.Object(
             '`filtered`: its filter did not match; `created_later`: it did not exist yet when the event was accepted',
         }),
       }),
-      { description: 'The subscriptions of its type that it passed by, and why' },
+      { description: 'The subscriptions of its type that it passed by, and why: a hundred at the most' },
     ),
+    skippedCount: Type.Integer({ description: 'How many it passed by, those that `skipped` leaves out included' }),
     unmatchedReason: Type.Unsafe<UnmatchedReason | null>({
       type: ['string', 'null'],
       enum: [...UNMATCHED_REASONS, null],
@@ -144,6 +145,7 @@ function eventText(event: StoredEvent, page: Page<StoredDelivery>, reached: Read
     deliveries: page.data.map(showDelivery),
     deliveriesNextCursor: page.nextCursor,
     skipped,
+    skippedCount: skipped.length + event.skippedMore,
     unmatchedReason: page.data.length === 0 ? event.unmatched : null,
   });
   return `${rest.slice(0, -1)},"data":${event.data}}`;

@@ -73,7 +73,7 @@ test('an attempt without an answer, and a delivery without an attempt', async ()
 test('an event shows its deliveries, what passed it by, and its data byte for byte', async () => {
   const data = '{"big": 12345678901234567890.10,  "b":1,"a":"\\u00e9 👋 \\u0000","a":2}';
   const eventId = await putEvent(api.pool, 'acme', { data });
-  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }];
+  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }, { more: 900 }];
   await api.pool.query('UPDATE events SET skipped = $2 WHERE id = $1', [eventId, JSON.stringify(skipped)]);
   await putDelivery(api.pool, { eventId, subscriptionId });
   const { text, body, headers } = await api.call('GET', `/v1/partners/acme/events/${publicEvent(eventId)}`);
@@ -86,6 +86,8 @@ test('an event shows its deliveries, what passed it by, and its data byte for by
     deliveries: [{ subscriptionId, eventId: publicEvent(eventId), lastAttempt: { number: 1 } }],
     deliveriesNextCursor: null,
     skipped: [{ subscriptionId: expect.stringMatching(/^sub_/), reason: 'disabled' }],
+    skippedCount: 901,
+    unmatchedReason: null,
   });
 });
 
@@ -126,6 +128,13 @@ test('redeliver and cancel, and what stands against them', async () => {
   expect(await post('cancel')).toMatchObject({ status: 409, body: { code: 'not_pending' } });
   expect(await post('redeliver')).toMatchObject({ status: 202, body: { state: 'pending', finishedAt: null } });
   expect(await post('cancel')).toMatchObject({ status: 200, body: { state: 'canceled', nextAttemptAt: null } });
+  const lease = `UPDATE deliveries SET state = 'pending', leased = true, next_attempt_at = now() + interval '25 s', finished_at = NULL
+    WHERE event_id = $1`;
+  await api.pool.query(lease, [eventId]);
+  const inProgress = { status: 409, body: { code: 'in_progress' } };
+  expect(await post('redeliver')).toMatchObject(inProgress);
+  expect(await post('cancel')).toMatchObject({ status: 200 });
+  expect(await post('redeliver')).toMatchObject(inProgress);
   await api.call('PATCH', `/v1/partners/acme/subscriptions/${other}`, { body: { enabled: false } });
   expect(await post('redeliver')).toMatchObject({ status: 409, body: { code: 'subscription_disabled' } });
   await api.call('DELETE', `/v1/partners/acme/subscriptions/${other}`);
