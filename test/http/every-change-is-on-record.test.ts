@@ -298,12 +298,7 @@ describe('what did not happen leaves none', () => {
     ] as const) {
       expect(`${method} ${path} ${(await api.call(method, path, { body })).status}`).toBe(`${method} ${path} 500`);
     }
-    const redriven = markRedriven(
-      api.pool,
-      { id: letter, lastSeenAt: new Date() },
-      { name: 'settings', requestId: null },
-    );
-    await expect(redriven).rejects.toThrow('away');
+    await expect(askForRedrive(api.pool, letter, { name: 'settings', requestId: null })).rejects.toThrow('away');
     await api.pool.query('ALTER TABLE audit DROP CONSTRAINT away');
     expect(await state()).toEqual(before);
   });
