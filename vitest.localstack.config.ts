@@ -1,4 +1,4 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
+import { configDefaults, defineConfig, mergeConfig } from 'vitest/config';
 import base from './vitest.config.ts';
 
 /** The suites in which SNS and SQS have a say, on LocalStack. What is left out needs neither, or measures rates. */
@@ -23,5 +23,5 @@ const merged = mergeConfig(
   defineConfig({ test: { globalSetup: ['test/support/localstack-setup.ts'], testTimeout: 60_000 } }),
 );
 
-// Merging would add to the list.
-export default { ...merged, test: { ...merged.test, include: SUITES } };
+// Merging would add to these lists.
+export default { ...merged, test: { ...merged.test, include: SUITES, exclude: configDefaults.exclude } };

@@ -44,11 +44,11 @@ const LOCK = new URL('./requirements.lock', import.meta.url);
  */
 export async function startLocalStack(options: LocalStackOptions): Promise<LocalStack> {
   const { port, onInstall, log = silent } = options;
-  const bin = await ensureVenv({ name: 'localstack', lock: LOCK, ...(onInstall && { onInstall }) });
+  const python = await localStackPython(onInstall);
   const root = resolve(options.root);
   await makeRoot(root);
   const endpoint = `http://127.0.0.1:${port}`;
-  const guard: GuardOptions = { python: join(bin, 'python'), endpoint, env: environment(port, root) };
+  const guard: GuardOptions = { python, endpoint, env: environment(port, root) };
   const { exited, stop } = await launchChild({
     name: 'LocalStack',
     module: new URL('./guard.ts', import.meta.url),
@@ -59,6 +59,11 @@ export async function startLocalStack(options: LocalStackOptions): Promise<Local
     signal: new AbortController().signal,
   });
   return { endpoint, exited, stop };
+}
+
+/** The Python that has LocalStack and boto3, installed if need be. */
+export async function localStackPython(onInstall?: (folder: string) => void): Promise<string> {
+  return join(await ensureVenv({ name: 'localstack', lock: LOCK, ...(onInstall && { onInstall }) }), 'python');
 }
 
 async function makeRoot(root: string): Promise<void> {
