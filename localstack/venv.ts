@@ -34,8 +34,9 @@ export async function ensureVenv({ name, lock, onInstall }: Requirements): Promi
   const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'postrider');
   const folder = join(cache, `${name}-${hash}`);
   if (!(await works(folder))) {
+    const python = await findPython();
     onInstall?.(folder);
-    await install(await findPython(), lock, cache, folder);
+    await install(python, lock, cache, folder);
   }
   return join(folder, 'bin');
 }
