@@ -47,7 +47,7 @@ export interface Config {
 }
 
 /** The environment does not make a configuration. Lists every fault, each with what to change. */
-class ConfigError extends Error {
+export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {

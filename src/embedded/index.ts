@@ -5,7 +5,7 @@ import { type Postgres, startPostgres } from './postgres.ts';
 
 export { type Emulator, startEmulator } from './emulator.ts';
 export { LockedError } from './lock.ts';
-export { ownKeys } from './own-keys.ts';
+export { existingAdminKey, ownKeys } from './own-keys.ts';
 export { type Postgres, startPostgres } from './postgres.ts';
 
 export interface EmbeddedOptions {

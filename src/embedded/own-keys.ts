@@ -16,10 +16,16 @@ interface StoredKeys {
 
 /** Keys made at the first start and kept in `DATA_DIR/keys.json`, readable by the owner only. */
 export async function ownKeys(dataDir: string): Promise<OwnKeys> {
-  const file = join(dataDir, 'keys.json');
-  const stored = (await read(file)) ?? (await make(file, dataDir));
+  const stored = (await read(fileIn(dataDir))) ?? (await make(fileIn(dataDir), dataDir));
   return { adminApiKey: stored.adminApiKey, encryptionKey: Buffer.from(stored.encryptionKey, 'base64') };
 }
+
+/** The admin key that a start has made in this folder, or null. Makes none. */
+export async function existingAdminKey(dataDir: string): Promise<string | null> {
+  return (await read(fileIn(dataDir)))?.adminApiKey ?? null;
+}
+
+const fileIn = (dataDir: string): string => join(dataDir, 'keys.json');
 
 async function read(file: string): Promise<StoredKeys | null> {
   try {

@@ -10,13 +10,17 @@ export { type Consumer, type ConsumerOptions, createConsumer, type ErrorContext 
 export type { Message } from './leases.ts';
 export { hasOnlyAllowedCharacters, MAX_MESSAGE_BYTES, messageBytes, type OutgoingMessage } from './message.ts';
 export { createPublisher, type Publisher, type PublisherOptions, type PublishResult } from './publisher.ts';
-export { ensureTopology, type Topology } from './topology.ts';
+export { ensureTopology } from './topology.ts';
+export type { Topology } from './topology-aws.ts';
+export { checkTopology, type ExistingTopology, type TopologyFinding } from './topology-check.ts';
 export {
   describeTopology,
   type LaneDescription,
   type TopologyDefinition,
   type TopologyDescription,
 } from './topology-definition.ts';
+export { planTopology, type TopologyChange, type TopologyPlan } from './topology-plan.ts';
+export type { AttributeDifference } from './topology-wanted.ts';
 export {
   type EntryFailure,
   type PublishedEntry,
