@@ -1,4 +1,3 @@
-import { existingKeys } from '../embedded/index.ts';
 import { ApiProblem, CliError, usageError } from './errors.ts';
 
 /** The HTTP API, as a command calls it. */
@@ -74,8 +73,11 @@ async function findKey({ key }: RemoteOptions, url: URL): Promise<string> {
   const given = key ?? process.env.POSTRIDER_API_KEY ?? process.env.ADMIN_API_KEY;
   if (given) return given;
   const dataDir = process.env.DATA_DIR || '.postrider';
-  const own = /^(localhost|127\.|\[::1\])/.test(url.hostname) ? await existingKeys(dataDir) : null;
-  if (own) return own.adminApiKey;
+  if (/^(localhost|127\.|\[::1\])/.test(url.hostname)) {
+    const { existingKeys } = await import('../embedded/index.ts');
+    const own = await existingKeys(dataDir);
+    if (own) return own.adminApiKey;
+  }
   throw new CliError(`no API key: set POSTRIDER_API_KEY or --key (and there is none in ${dataDir}/keys.json)`);
 }
 

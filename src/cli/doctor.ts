@@ -2,10 +2,6 @@ import { type Command, Option } from 'commander';
 import { type Config, ConfigError, type Role, readConfig } from '../config.ts';
 import type { RemoteOptions } from './client.ts';
 import { remoteCommand } from './command.ts';
-import { checkApi } from './doctor/api.ts';
-import { checkBus } from './doctor/bus.ts';
-import { checkDatabase } from './doctor/database.ts';
-import { checkEgress } from './doctor/egress.ts';
 import { error, type Finding, MARKS, ok } from './doctor/finding.ts';
 import { FAILURE } from './errors.ts';
 import { printJson } from './output.ts';
@@ -28,6 +24,7 @@ export function doctorCommand(): Command {
 async function doctor(options: DoctorOptions): Promise<void> {
   const { config, findings } = checkSettings(options.role);
   for (const finding of findings) say(finding, options);
+  const { checkApi, checkBus, checkDatabase, checkEgress } = await import('./doctor/checks.ts');
   const checks = config ? [checkDatabase, checkBus, checkEgress] : [];
   for (const check of checks) {
     const found = await check(config as Config);

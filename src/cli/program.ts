@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config.ts';
-import { TransportError } from '../pubsub/index.ts';
+import type { TransportError } from '../pubsub/index.ts';
 import { version } from '../version.ts';
 import { deadLettersCommand } from './dead-letters.ts';
 import { doctorCommand } from './doctor.ts';
@@ -72,9 +72,13 @@ function report(error: unknown): number {
 function explain(error: unknown): [exitCode: number, text: string] {
   if (error instanceof CliError) return [error.exitCode, `postrider: ${error.message}`];
   if (error instanceof ConfigError) return [FAILURE, `postrider: ${error.message}`];
-  if (error instanceof TransportError) return [FAILURE, `postrider: SNS or SQS: ${error.message}${advice(error)}`];
+  if (isTransportError(error)) return [FAILURE, `postrider: SNS or SQS: ${error.message}${advice(error)}`];
   return [FAILURE, error instanceof Error ? `postrider: ${error.stack}` : String(error)]; // a bug
 }
+
+/** By its name: its class comes with the AWS SDK, which most commands do without. */
+const isTransportError = (error: unknown): error is TransportError =>
+  error instanceof Error && error.name === 'TransportError';
 
 function advice({ code }: TransportError): string {
   if (/Credential/.test(code)) return ': set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or a role';

@@ -1,14 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { readConfig } from '../config.ts';
 import { DEFAULT_TOPOLOGY } from '../default-topology.ts';
-import {
-  type AwsOptions,
-  ensureTopology,
-  planTopology,
-  type Topology,
-  type TopologyChange,
-  type TopologyDefinition,
-} from '../pubsub/index.ts';
+import type { AwsOptions, Topology, TopologyChange, TopologyDefinition } from '../pubsub/index.ts';
 import { command } from './command.ts';
 import { CliError, USAGE } from './errors.ts';
 import { note, printJson } from './output.ts';
@@ -65,12 +58,16 @@ function toLanes(text: string): string[] {
 
 const definitionOf = ({ name, lanes }: TopologyOptions): TopologyDefinition => ({ ...DEFAULT_TOPOLOGY, name, lanes });
 
+/** Loaded when needed: the AWS SDK takes a quarter of a second. */
+const pubsub = () => import('../pubsub/index.ts');
+
 function aws(): AwsOptions {
   const { awsRegion, awsEndpointUrl } = readConfig(process.env, 'all');
   return { region: awsRegion, ...(awsEndpointUrl && { endpoint: awsEndpointUrl }) };
 }
 
 async function plan(options: TopologyOptions): Promise<void> {
+  const { planTopology } = await pubsub();
   const { changes } = await planTopology(definitionOf(options), aws());
   if (options.json) printJson({ changes });
   else console.log(changes.length === 0 ? 'nothing to do: all is as defined' : changes.map(changeText).join('\n'));
@@ -86,12 +83,14 @@ function changeText({ action, part, name, attributes }: TopologyChange): string 
 }
 
 async function apply(options: TopologyOptions): Promise<void> {
+  const { ensureTopology } = await pubsub();
   const topology = await ensureTopology(definitionOf(options), aws());
   if (!options.json) note('all is as defined; the settings for it:\n');
   print(topology, options);
 }
 
 async function show(options: TopologyOptions): Promise<void> {
+  const { planTopology } = await pubsub();
   const { topology, changes } = await planTopology(definitionOf(options), aws());
   if (!topology)
     throw new CliError(`there is no such topology (${changes.length} parts are missing): postrider topology apply`);

@@ -38,12 +38,12 @@ export interface TopologyPlan {
 
 /**
  * Compares what AWS has with a definition, and changes nothing. Lists the account's topics, as SNS finds none by name.
- * Transient errors are retried for `retryForMs` (default 10,000). Rejects with TransportError.
+ * Transient errors are retried for `retryForMs` (default 3,000). Rejects with TransportError.
  */
 export function planTopology(
   definition: TopologyDefinition,
   aws: AwsOptions = {},
-  { retryForMs = 10_000 } = {},
+  { retryForMs = 3_000 } = {},
 ): Promise<TopologyPlan> {
   return withClients(aws, retryForMs, (clients) => plan(definition, clients));
 }
