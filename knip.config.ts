@@ -2,7 +2,7 @@ import type { KnipConfig } from 'knip';
 
 export default {
   entry: [
-    'src/{main,api,worker}.ts',
+    'src/{main,api,worker,cli}.ts',
     'src/embedded/{guard,emulator-child}.ts', // started as processes of their own
     'localstack/{run,guard}.ts',
     'scripts/*.{ts,mjs}',

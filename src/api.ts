@@ -241,7 +241,8 @@ function redriveWith(publisher: Publisher): (message: RedriveMessage) => Promise
   };
 }
 
-if (import.meta.main) {
+/** The API as a process of its own, by the environment. */
+export async function runApi(): Promise<void> {
   const config = configOrExit(process.env, 'api');
   const log = createLog(config.logLevel);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
@@ -260,3 +261,5 @@ if (import.meta.main) {
     process.send?.({ url });
   });
 }
+
+if (import.meta.main) await runApi();

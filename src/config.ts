@@ -49,7 +49,7 @@ export interface Config {
 }
 
 /** The environment does not make a configuration. Lists every fault, each with what to change. */
-class ConfigError extends Error {
+export class ConfigError extends Error {
   readonly faults: readonly string[];
 
   constructor(faults: readonly string[]) {
@@ -61,8 +61,11 @@ class ConfigError extends Error {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Which parts of the service a process runs: only `all` brings its own Postgres and SNS/SQS where none is configured. */
-export type Role = 'all' | 'api' | 'worker';
+/**
+ * Which parts of the service a process runs: only `all` brings its own Postgres and SNS/SQS where none is configured. `database`: none, it
+ * works on the database and asks for what it needs.
+ */
+export type Role = 'all' | 'api' | 'worker' | 'database';
 
 const DAY_MS = 86_400_000;
 const DEFAULT_SCHEDULE = '5s,5m,30m,2h,5h,10h,14h,20h,24h';
@@ -108,8 +111,8 @@ export function readConfig(env: Environment, role: Role): Config {
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
   };
   faults.push(...shortRetention(config));
-  if (role !== 'all') faults.push(...missingForRole(config));
-  if (role !== 'all' || databaseUrl !== null) faults.push(...missingKeys(read.text, role));
+  if (role === 'api' || role === 'worker') faults.push(...missingForRole(config));
+  if (role !== 'database' && (role !== 'all' || databaseUrl !== null)) faults.push(...missingKeys(read.text, role));
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config);
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { Logger } from 'pino';
 import { startApi } from './api.ts';
 import { type Config, configOrExit, type TransportConfig } from './config.ts';
 import { DEFAULT_TOPOLOGY } from './default-topology.ts';
@@ -13,27 +14,34 @@ import { startWorker } from './worker.ts';
 /** The emulator takes any credentials, but the SDK will not sign without. */
 const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' };
 
-const config = configOrExit(process.env, 'all');
-const log = createLog(config.logLevel);
-
-await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
-  const { encryptionKeys, adminApiKey } = await keys();
-  const [databaseUrl, bus] = await Promise.all([startDatabase(lifecycle), startBus(lifecycle)]);
-  await migrateWhenUp(databaseUrl, log);
-  const common = {
-    config,
-    databaseUrl,
-    ...bus,
-    encryptionKeys,
-    log,
-  };
-  await startWorker(lifecycle, common);
-  const url = await startApi(lifecycle, { ...common, adminApiKey });
-  log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
-  const shownKey = config.adminApiKey ? 'as set in ADMIN_API_KEY' : adminApiKey;
-  console.log(banner({ API: url, Docs: `${url}/docs`, 'Admin key': shownKey, 'Data folder': resolve(config.dataDir) }));
-  process.send?.({ url });
-});
+/** All in one process, by the environment. */
+export async function runAll(): Promise<void> {
+  const config = configOrExit(process.env, 'all');
+  const log = createLog(config.logLevel);
+  await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    const { encryptionKeys, adminApiKey } = await keys(config);
+    const [databaseUrl, bus] = await Promise.all([
+      startDatabase(lifecycle, config, log),
+      startBus(lifecycle, config, log),
+    ]);
+    await migrateWhenUp(databaseUrl, log);
+    const common = {
+      config,
+      databaseUrl,
+      ...bus,
+      encryptionKeys,
+      log,
+    };
+    await startWorker(lifecycle, common);
+    const url = await startApi(lifecycle, { ...common, adminApiKey });
+    log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
+    const shownKey = config.adminApiKey ? 'as set in ADMIN_API_KEY' : adminApiKey;
+    console.log(
+      banner({ API: url, Docs: `${url}/docs`, 'Admin key': shownKey, 'Data folder': resolve(config.dataDir) }),
+    );
+    process.send?.({ url });
+  });
+}
 
 /** What a person wants to know first. */
 function banner(facts: Record<string, string>): string {
@@ -42,7 +50,7 @@ function banner(facts: Record<string, string>): string {
 }
 
 /** Those of the settings; what they leave out is made at the first start, beside the embedded database. */
-async function keys(): Promise<{ encryptionKeys: readonly Buffer[]; adminApiKey: string }> {
+async function keys(config: Config): Promise<{ encryptionKeys: readonly Buffer[]; adminApiKey: string }> {
   const { encryptionKeys, adminApiKey } = config;
   if (encryptionKeys.length > 0 && adminApiKey !== null) return { encryptionKeys, adminApiKey };
   const own = await ownKeys(config.dataDir);
@@ -52,15 +60,20 @@ async function keys(): Promise<{ encryptionKeys: readonly Buffer[]; adminApiKey:
   };
 }
 
-async function startDatabase(lifecycle: Lifecycle): Promise<string> {
+async function startDatabase(lifecycle: Lifecycle, config: Config, log: Logger): Promise<string> {
   if (config.databaseUrl) return config.databaseUrl;
   const postgres = await startPostgres({ dataDir: config.dataDir, log });
   await lifecycle.start({ name: 'embedded-postgres', stop: () => postgres.stop() });
   return postgres.url;
 }
 
+interface Bus {
+  readonly transport: TransportConfig;
+  readonly aws: AwsOptions;
+}
+
 /** Where events go in and come out: the configured resources, or an embedded topic with its lanes. */
-async function startBus(lifecycle: Lifecycle): Promise<{ transport: TransportConfig; aws: AwsOptions }> {
+async function startBus(lifecycle: Lifecycle, config: Config, log: Logger): Promise<Bus> {
   if (config.transport) return { transport: config.transport, aws: awsOptions(config) };
   const emulator = await startEmulator({ dataDir: config.dataDir, log });
   await lifecycle.start({ name: 'embedded-sns-sqs', stop: () => emulator.stop() });
@@ -73,3 +86,5 @@ async function startBus(lifecycle: Lifecycle): Promise<{ transport: TransportCon
 function awsOptions({ awsRegion, awsEndpointUrl }: Config): AwsOptions {
   return { region: awsRegion, ...(awsEndpointUrl && { endpoint: awsEndpointUrl }) };
 }
+
+if (import.meta.main) await runAll();

@@ -342,7 +342,8 @@ function drainConsumer(lane: string, queueUrl: string, ports: DrainPorts, option
   return consume({ lane, queueUrl, handle: createDrain(ports, { lane }), limits, events }, options);
 }
 
-if (import.meta.main) {
+/** A worker as a process of its own, by the environment. */
+export async function runWorker(): Promise<void> {
   const config = configOrExit(process.env, 'worker');
   const log = createLog(config.logLevel);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
@@ -360,3 +361,5 @@ if (import.meta.main) {
     process.send?.({ started: true });
   });
 }
+
+if (import.meta.main) await runWorker();

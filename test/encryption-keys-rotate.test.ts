@@ -94,7 +94,7 @@ test('it goes in batches, beside changes by the service, and reaches expired sec
 test('the command says what it did; what it cannot read it names, leaves alone, and fails', async () => {
   const lost = randomBytes(32);
   const run = (keys: readonly Buffer[]) =>
-    promisify(execFile)(process.execPath, ['scripts/reencrypt.ts'], {
+    promisify(execFile)(process.execPath, ['src/cli.ts', 'reencrypt'], {
       env: { DATABASE_URL: database.url, ENCRYPTION_KEYS: keys.map((key) => key.toString('base64')).join(',') },
     }).then(
       ({ stdout }) => ({ stdout, stderr: '', code: 0 }),

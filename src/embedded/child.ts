@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Log } from './log.ts';
@@ -29,6 +30,9 @@ export interface ChildTask {
   /** Aborting it ends a child that is not ready yet. */
   signal: AbortSignal;
 }
+
+/** The module beside the one that asks: `.ts` as it was written, or `.js` once it is compiled. */
+export const moduleBeside = (importer: string, name: string): URL => new URL(`./${name}${extname(importer)}`, importer);
 
 // Postgres replays its log before it accepts connections, which after a crash under load takes some seconds.
 const START_TIMEOUT_MS = 60_000;

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { launchChild, type Running } from './child.ts';
+import { launchChild, moduleBeside, type Running } from './child.ts';
 import type { EmulatorChildOptions } from './emulator-child.ts';
 import { takeLock } from './lock.ts';
 import { type Log, silent } from './log.ts';
@@ -68,7 +68,7 @@ function supervised(options: EmulatorOptions, lastPort?: number): Promise<Superv
       port: port ?? lastPort,
       mayMove: port === undefined,
     };
-    const module = new URL('./emulator-child.ts', import.meta.url);
+    const module = moduleBeside(import.meta.url, 'emulator-child');
     const task = { name: 'emulator', module, options: childOptions, stopTimeoutMs: STOP_TIMEOUT_MS, log, signal };
     const child = await launchChild<Ready>(task);
     port = child.ready.port;

@@ -3,9 +3,10 @@ import { type Emulator, startEmulator } from './emulator.ts';
 import type { Log } from './log.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
+export { findBinaries } from './binaries.ts';
 export { type Emulator, startEmulator } from './emulator.ts';
 export { LockedError } from './lock.ts';
-export { ownKeys } from './own-keys.ts';
+export { existingKeys, ownKeys } from './own-keys.ts';
 export { type Postgres, startPostgres } from './postgres.ts';
 
 export interface EmbeddedOptions {

@@ -16,10 +16,21 @@ interface StoredKeys {
 
 /** Keys made at the first start and kept in `DATA_DIR/keys.json`, readable by the owner only. */
 export async function ownKeys(dataDir: string): Promise<OwnKeys> {
-  const file = join(dataDir, 'keys.json');
-  const stored = (await read(file)) ?? (await make(file, dataDir));
-  return { adminApiKey: stored.adminApiKey, encryptionKey: Buffer.from(stored.encryptionKey, 'base64') };
+  return toKeys((await read(fileIn(dataDir))) ?? (await make(fileIn(dataDir), dataDir)));
 }
+
+/** The keys that a start has made in this folder, or null. Makes none. */
+export async function existingKeys(dataDir: string): Promise<OwnKeys | null> {
+  const stored = await read(fileIn(dataDir));
+  return stored && toKeys(stored);
+}
+
+const toKeys = ({ adminApiKey, encryptionKey }: StoredKeys): OwnKeys => ({
+  adminApiKey,
+  encryptionKey: Buffer.from(encryptionKey, 'base64'),
+});
+
+const fileIn = (dataDir: string): string => join(dataDir, 'keys.json');
 
 async function read(file: string): Promise<StoredKeys | null> {
   try {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Binaries, chooseRunner, findBinaries, letThrough, type RootMode, type Runner } from './binaries.ts';
-import { launchChild } from './child.ts';
+import { launchChild, moduleBeside } from './child.ts';
 import { type Cluster, openCluster, USER } from './cluster.ts';
 import type { GuardOptions } from './guard.ts';
 import { takeLock } from './lock.ts';
@@ -111,7 +111,7 @@ function supervised(guard: GuardOptions, cluster: Cluster, options: PostgresOpti
   const { log = silent, onRestart } = options;
   const launch = async (signal: AbortSignal) => {
     await stopOrphan(cluster.folder, log);
-    const module = new URL('./guard.ts', import.meta.url);
+    const module = moduleBeside(import.meta.url, 'guard');
     return launchChild<object>({
       name: 'postgres',
       module,

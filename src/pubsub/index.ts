@@ -11,13 +11,17 @@ export type { Message } from './leases.ts';
 export { hasOnlyAllowedCharacters, MAX_MESSAGE_BYTES, messageBytes, type OutgoingMessage } from './message.ts';
 export { createPublisher, type Publisher, type PublisherOptions, type PublishResult } from './publisher.ts';
 export { createTopicProbe, type TopicProbe, type TopicProbeOptions, type TopicState } from './topic-probe.ts';
-export { ensureTopology, type Topology } from './topology.ts';
+export { ensureTopology } from './topology.ts';
+export type { Topology } from './topology-aws.ts';
+export { checkTopology, type ExistingTopology, type TopologyFinding } from './topology-check.ts';
 export {
   describeTopology,
   type LaneDescription,
   type TopologyDefinition,
   type TopologyDescription,
 } from './topology-definition.ts';
+export { planTopology, type TopologyChange, type TopologyPlan } from './topology-plan.ts';
+export type { AttributeDifference } from './topology-wanted.ts';
 export {
   type EntryFailure,
   type PublishedEntry,

@@ -1,59 +1,36 @@
-import { isDeepStrictEqual } from 'node:util';
+import { CreateTopicCommand, SetSubscriptionAttributesCommand, SubscribeCommand } from '@aws-sdk/client-sns';
+import { CreateQueueCommand, SetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import type { AwsOptions } from './adapters/aws-clients.ts';
 import {
-  CreateTopicCommand,
-  GetSubscriptionAttributesCommand,
-  paginateListSubscriptionsByTopic,
-  SetSubscriptionAttributesCommand,
-  SNSClient,
-  SubscribeCommand,
-} from '@aws-sdk/client-sns';
-import {
-  CreateQueueCommand,
-  GetQueueAttributesCommand,
-  SetQueueAttributesCommand,
-  SQSClient,
-} from '@aws-sdk/client-sqs';
-import pRetry from 'p-retry';
-import { type AwsOptions, clientConfig } from './adapters/aws-clients.ts';
-import { isTransient, toTransportError } from './adapters/aws-errors.ts';
+  type Clients,
+  findSubscription,
+  type Queue,
+  readQueue,
+  readSubscription,
+  type Topology,
+  withClients,
+} from './topology-aws.ts';
 import { describeTopology, type LaneDescription, type TopologyDefinition } from './topology-definition.ts';
-
-/** Where a topology is, once it exists. */
-export interface Topology {
-  topicArn: string;
-  /** By lane name. */
-  lanes: Record<string, { queueUrl: string; deadLetterQueueUrl: string }>;
-}
-
-interface Clients {
-  sns: SNSClient;
-  sqs: SQSClient;
-}
-
-/** A queue takes up to 60 s to be free again after it was deleted; everything else transient is over sooner. */
-const BACKOFF = { retries: Number.POSITIVE_INFINITY, minTimeout: 200, maxTimeout: 5_000, randomize: true };
+import {
+  type Attributes,
+  differences,
+  subscriptionDifferences,
+  wantedOfDeadLetterQueue,
+  wantedOfQueue,
+  wantedOfSubscription,
+} from './topology-wanted.ts';
 
 /**
  * Creates what is missing of a topology and repairs what differs; changes nothing when all is as defined. May run in
  * several processes at once. Transient errors (network, throttling, start-up order) are retried for `retryForMs`
  * (default 90,000). Rejects with TransportError, for instance when a permission is missing.
  */
-export async function ensureTopology(
+export function ensureTopology(
   definition: TopologyDefinition,
   aws: AwsOptions = {},
   { retryForMs = 90_000 } = {},
 ): Promise<Topology> {
-  const config = clientConfig(aws);
-  const clients: Clients = { sns: new SNSClient(config), sqs: new SQSClient(config) };
-  const shouldRetry = ({ error }: { error: Error }) => isTransient(error) || /QueueDeletedRecently/.test(error.name);
-  try {
-    return await pRetry(() => ensure(definition, clients), { ...BACKOFF, maxRetryTime: retryForMs, shouldRetry });
-  } catch (error) {
-    throw toTransportError(error);
-  } finally {
-    clients.sns.destroy();
-    clients.sqs.destroy();
-  }
+  return withClients(aws, retryForMs, (clients) => ensure(definition, clients));
 }
 
 async function ensure(definition: TopologyDefinition, clients: Clients): Promise<Topology> {
@@ -70,82 +47,27 @@ async function ensureLane(lane: LaneDescription, topicArn: string, clients: Clie
     createQueue(clients, lane.queue),
     createQueue(clients, lane.deadLetterQueue),
   ]);
+  const arns = { queue: queue.arn, deadLetterQueue: deadLetters.arn, topic: topicArn };
   await Promise.all([
-    repairQueue(clients, deadLetters, {
-      MessageRetentionPeriod: String(lane.deadLetterRetentionSeconds),
-      RedriveAllowPolicy: JSON.stringify({ redrivePermission: 'byQueue', sourceQueueArns: [queue.arn] }),
-    }),
-    repairQueue(clients, queue, {
-      VisibilityTimeout: String(lane.visibilitySeconds),
-      ReceiveMessageWaitTimeSeconds: String(lane.waitSeconds),
-      MessageRetentionPeriod: String(lane.retentionSeconds),
-      RedrivePolicy: JSON.stringify({ deadLetterTargetArn: deadLetters.arn, maxReceiveCount: lane.maxReceiveCount }),
-      Policy: JSON.stringify(sendPolicy(queue.arn, topicArn)),
-    }),
+    repairQueue(clients, deadLetters, wantedOfDeadLetterQueue(lane, queue.arn)),
+    repairQueue(clients, queue, wantedOfQueue(lane, arns)),
   ]);
   // Only now, when its messages are allowed in: what SNS cannot deliver for lack of permission is lost.
-  await ensureSubscription(clients, topicArn, queue.arn, subscriptionAttributes(lane));
+  await ensureSubscription(clients, topicArn, queue.arn, wantedOfSubscription(lane));
   return { queueUrl: queue.url, deadLetterQueueUrl: deadLetters.url };
 }
 
-interface Queue {
-  url: string;
-  arn: string;
-  attributes: Record<string, string>;
-}
-
 /** Creation without attributes is idempotent whatever the queue has become since; they are compared and set afterwards. */
-async function createQueue({ sqs }: Clients, name: string): Promise<Queue> {
-  const { QueueUrl: url = '' } = await sqs.send(new CreateQueueCommand({ QueueName: name }));
-  const { Attributes = {} } = await sqs.send(new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: ['All'] }));
-  return { url, arn: Attributes.QueueArn ?? '', attributes: Attributes };
+async function createQueue(clients: Clients, name: string): Promise<Queue> {
+  const { QueueUrl: url = '' } = await clients.sqs.send(new CreateQueueCommand({ QueueName: name }));
+  return readQueue(clients, url);
 }
 
-async function repairQueue({ sqs }: Clients, queue: Queue, wanted: Record<string, string>): Promise<void> {
-  const different = Object.entries(wanted).filter(([name, value]) => !sameValue(queue.attributes[name], value));
+async function repairQueue({ sqs }: Clients, queue: Queue, wanted: Attributes): Promise<void> {
+  const different = differences(queue.attributes, wanted);
   if (different.length === 0) return;
-  await sqs.send(new SetQueueAttributesCommand({ QueueUrl: queue.url, Attributes: Object.fromEntries(different) }));
-}
-
-/** Attributes are texts, some of them JSON, which AWS may write in another order. */
-function sameValue(actual: string | undefined, wanted: string): boolean {
-  if (actual === undefined || actual === wanted || !wanted.startsWith('{')) return actual === wanted;
-  return isDeepStrictEqual(parse(actual), JSON.parse(wanted));
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return undefined;
-  }
-}
-
-function sendPolicy(queueArn: string, topicArn: string) {
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Sid: 'topic-sends',
-        Effect: 'Allow',
-        Principal: { Service: 'sns.amazonaws.com' },
-        Action: 'sqs:SendMessage',
-        Resource: queueArn,
-        Condition: { ArnEquals: { 'aws:SourceArn': topicArn } },
-      },
-    ],
-  };
-}
-
-/** In the order in which they are repaired: the scope says how the policy is read. */
-function subscriptionAttributes(lane: LaneDescription): Record<string, string> {
-  const RawMessageDelivery = String(lane.rawMessageDelivery);
-  if (lane.filterPolicy === null) return { RawMessageDelivery };
-  return {
-    RawMessageDelivery,
-    FilterPolicyScope: lane.filterPolicyScope,
-    FilterPolicy: JSON.stringify(lane.filterPolicy),
-  };
+  const Attributes = Object.fromEntries(different.map(({ attribute, wanted: value }) => [attribute, value]));
+  await sqs.send(new SetQueueAttributesCommand({ QueueUrl: queue.url, Attributes }));
 }
 
 /** Subscribing again with the same attributes answers the existing subscription; with others it is refused, so repaired. */
@@ -153,7 +75,7 @@ async function ensureSubscription(
   clients: Clients,
   topicArn: string,
   queueArn: string,
-  wanted: Record<string, string>,
+  wanted: Attributes,
 ): Promise<void> {
   const existing = await findSubscription(clients, topicArn, queueArn);
   if (existing !== undefined) return repairSubscription(clients, existing, wanted);
@@ -168,21 +90,10 @@ async function ensureSubscription(
   }
 }
 
-async function findSubscription({ sns }: Clients, TopicArn: string, queueArn: string): Promise<string | undefined> {
-  for await (const page of paginateListSubscriptionsByTopic({ client: sns }, { TopicArn })) {
-    const found = page.Subscriptions?.find((one) => one.Protocol === 'sqs' && one.Endpoint === queueArn);
-    if (found?.SubscriptionArn !== undefined) return found.SubscriptionArn;
-  }
-  return undefined;
-}
-
-async function repairSubscription({ sns }: Clients, SubscriptionArn: string, wanted: Record<string, string>) {
-  const { Attributes = {} } = await sns.send(new GetSubscriptionAttributesCommand({ SubscriptionArn }));
-  // A filter that is wanted no longer is taken off with an empty one.
-  const filtered = !sameValue(Attributes.FilterPolicy ?? '{}', '{}');
-  const target = wanted.FilterPolicy === undefined && filtered ? { ...wanted, FilterPolicy: '{}' } : wanted;
-  for (const [AttributeName, AttributeValue] of Object.entries(target)) {
-    if (sameValue(Attributes[AttributeName], AttributeValue)) continue;
-    await sns.send(new SetSubscriptionAttributesCommand({ SubscriptionArn, AttributeName, AttributeValue }));
+async function repairSubscription(clients: Clients, SubscriptionArn: string, wanted: Attributes): Promise<void> {
+  const actual = await readSubscription(clients, SubscriptionArn);
+  for (const { attribute, wanted: AttributeValue } of subscriptionDifferences(actual, wanted)) {
+    const command = { SubscriptionArn, AttributeName: attribute, AttributeValue };
+    await clients.sns.send(new SetSubscriptionAttributesCommand(command));
   }
 }

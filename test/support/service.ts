@@ -79,6 +79,7 @@ export async function startService(options: ServiceOptions = {}) {
 
   return {
     apiUrl,
+    databaseUrl: database.url,
     adminKey,
     aws,
     topology,
