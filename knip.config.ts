@@ -4,11 +4,12 @@ export default {
   entry: [
     'src/{main,api,worker,cli}.ts',
     'src/embedded/{guard,emulator-child}.ts', // started as processes of their own
+    'localstack/{run,guard}.ts',
     'scripts/*.{ts,mjs}',
     'bench/*.ts',
     'test/**/*.ts',
   ],
-  project: ['src/**/*.ts', 'scripts/**/*.{ts,mjs}', 'bench/**/*.ts', 'test/**/*.ts'],
+  project: ['src/**/*.ts', 'localstack/*.ts', 'scripts/**/*.{ts,mjs}', 'bench/**/*.ts', 'test/**/*.ts'],
   // A type that stands in an exported function's signature is part of it, even if nobody names it yet.
   ignoreExportsUsedInFile: { interface: true, type: true },
   ignoreBinaries: ['postrider'], // the package's own, once it is installed

@@ -21,21 +21,25 @@ export interface Arrived {
   readonly lastAt: number;
 }
 
-/** Starts everything; `stop` ends what was started, also when the start fails half-way. */
-export async function startBox() {
+/**
+ * Starts everything; `stop` ends what was started, also when the start fails half-way.
+ *
+ * @param settings of API and worker, beyond the defaults
+ */
+export async function startBox(settings: Record<string, string> = {}) {
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async () => {
     for (const each of stops.splice(0).toReversed()) await each();
   };
   try {
-    return { ...(await start(stops)), stop };
+    return { ...(await start(stops, settings)), stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-async function start(stops: (() => Promise<unknown>)[]) {
+async function start(stops: (() => Promise<unknown>)[], settings: Record<string, string>) {
   const dataDir = await mkdtemp(join(tmpdir(), 'postrider-bench-'));
   stops.push(() => rm(dataDir, { recursive: true, force: true }));
   const postgres = await startPostgres({ dataDir, settings: SETTINGS });
@@ -63,6 +67,7 @@ async function start(stops: (() => Promise<unknown>)[]) {
     ENCRYPTION_KEYS: randomBytes(32).toString('base64'),
     ALLOWED_TARGET_CIDRS: '127.0.0.0/8',
     ALLOW_HTTP_TARGETS: 'true',
+    ...settings,
   };
   const child = (file: string, extra: Record<string, string> = {}) => {
     const started = startChild(file, extra);

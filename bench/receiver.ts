@@ -1,6 +1,7 @@
 /**
  * A fast receiver: answers 200 to every POST, counts, and measures publish → arrival by the `"t":` (milliseconds of the monotonic clock, scheduled
- * time of publishing) in the body. Paths under `/hang` are answered after 10 s. Talks to its parent over IPC.
+ * time of publishing) in the body. Paths under `/hang` are answered after 10 s; `/limited` works on 8 requests at a time, 100 ms on each, whether its caller
+ * still waits or not. Talks to its parent over IPC.
  */
 import { createServer } from 'node:http';
 
@@ -23,6 +24,29 @@ function counterOf(path: string): Counter {
   return counter;
 }
 
+const LIMITED_TO = 8;
+const LIMITED_MS = 100;
+const inLine: (() => void)[] = [];
+let working = 0;
+
+/** A small service in front of a slow database. */
+function limited(answer: () => void): void {
+  inLine.push(answer);
+  work();
+}
+
+function work(): void {
+  if (working >= LIMITED_TO) return;
+  const answer = inLine.shift();
+  if (!answer) return;
+  working++;
+  setTimeout(() => {
+    working--;
+    answer();
+    work();
+  }, LIMITED_MS);
+}
+
 const server = createServer((request, response) => {
   const arrived = Number(process.hrtime.bigint()) / 1e6; // the load generator's clock
   const chunks: Buffer[] = [];
@@ -33,7 +57,8 @@ const server = createServer((request, response) => {
     const counter = counterOf(request.url as string);
     counter.count++;
     if (at >= 0) counter.latencies.push(arrived - Number.parseFloat(body.slice(at + MARK.length, at + 24)));
-    if (request.url?.startsWith('/hang')) setTimeout(() => response.end('ok'), hangMs).unref();
+    if (request.url === '/limited') limited(() => response.end('ok'));
+    else if (request.url?.startsWith('/hang')) setTimeout(() => response.end('ok'), hangMs).unref();
     else response.end('ok');
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { type Config, configOrExit, type TransportConfig } from './config.ts';
 import { encodeEnvelope } from './domain/event.ts';
@@ -5,6 +6,7 @@ import { publicId } from './domain/ids.ts';
 import { createRateLimit } from './domain/rate-limit.ts';
 import { createRemembered } from './domain/remembered.ts';
 import { createAuthentication } from './http/authentication.ts';
+import type { Check } from './http/deps.ts';
 import { createKeyUse } from './http/key-use.ts';
 import { buildServer } from './http/server.ts';
 import { type Lifecycle, runProcess } from './lifecycle.ts';
@@ -12,7 +14,13 @@ import { createLog } from './log.ts';
 import { type AcceptPorts, type AcceptProblem, createAccept } from './pipeline/accept.ts';
 import { createRedrive, type RedriveMessage, type RedrivePublished } from './pipeline/redrive.ts';
 import { createRedriver } from './pipeline/redriver.ts';
-import { type AwsOptions, createPublisher, createSnsTransport, type Publisher } from './pubsub/index.ts';
+import {
+  type AwsOptions,
+  createPublisher,
+  createSnsTransport,
+  createTopicProbe,
+  type Publisher,
+} from './pubsub/index.ts';
 import { createApiKeys, createFindApiKey, noteKeysUsed } from './store/api-keys.ts';
 import { createAuditReads } from './store/audit-reads.ts';
 import { cancelPending } from './store/cancel-pending.ts';
@@ -31,6 +39,7 @@ import { createReadiness } from './store/readiness.ts';
 import { createRecoveries } from './store/recoveries.ts';
 import { cancelDelivery, redeliver } from './store/redeliver.ts';
 import {
+  askForRedrive,
   claimRedrives,
   discardDeadLetter,
   findWaitingLetter,
@@ -59,6 +68,9 @@ export interface ApiOptions {
 
 /** Partners come and go rarely, and NOTIFY tells of it; this bounds what a missed one does. */
 const PARTNER_FRESH_MS = 30_000;
+
+/** A stop waits no longer than this share of its grace for load balancers: the rest is for finishing what was taken. */
+const DRAIN_SHARE = 0.5;
 
 /**
  * Starts the API's parts.
@@ -106,6 +118,9 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   const publisher = createPublisher({ transport: createSnsTransport({ topicArn: options.transport.topicArn, aws }) });
   await lifecycle.start({ name: 'publisher', stop: () => publisher.close() });
 
+  const database = createReadiness(pool, onError);
+  const topic = await startTopicCheck(lifecycle, options);
+
   const keyUse = createKeyUse({ write: (uses) => noteKeysUsed(pool, uses), now: Date.now, onError });
   await lifecycle.start({ name: 'key-use', ...keyUse });
   const lanes = options.transport.lanes.map(({ name }) => name);
@@ -115,8 +130,9 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
       claimDue: (limit) => claimRedrives(pool, limit),
       isEvent: (id) => isEventOnRecord(pool, id),
       publish: redriveWith(publisher),
-      markRedriven: (letter, by) => markRedriven(pool, letter, by),
-      putBack: (id) => putBackLetter(pool, id),
+      ask: (id, by) => askForRedrive(pool, id, by),
+      markRedriven: (letter) => markRedriven(pool, letter),
+      putBack: (id, redriveAt) => putBackLetter(pool, id, redriveAt),
       onRefused: (id, why) => log.warn({ deadLetterId: publicId('dl', id), why }, 'redrive.refused'),
     },
     { lanes },
@@ -127,6 +143,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   });
   await lifecycle.start({ name: 'redriver', ...redriver });
 
+  let isStopping = false;
   const guard = createEgressGuard({ allowedCidrs: config.allowedTargetCidrs });
   const server = await buildServer({
     version,
@@ -152,7 +169,8 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     sendTest: (subscription, by) => sendTest(pool, subscription, by),
     cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: config.allowHttpTargets, guard }),
-    readiness: createReadiness(pool, onError),
+    isStopping: () => isStopping,
+    readiness: async () => (await Promise.all([database(), topic()])).flat(),
     partners,
     subscriptions: createSubscriptions(prisma, cipher),
     secrets: createSecrets(prisma, cipher),
@@ -170,10 +188,25 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
       return count;
     },
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma),
+    audit: createAuditReads(prisma, pool),
   });
-  await lifecycle.start({ name: 'http', stop: () => server.close() });
+  await lifecycle.start({
+    name: 'http',
+    stop: async (leftMs) => {
+      isStopping = true; // the load balancer sees it on /ready, and sends its requests elsewhere
+      await delay(Math.min(config.drainDelayMs, leftMs * DRAIN_SHARE));
+      await server.close();
+    },
+  });
   return server.listen({ host: config.host, port: config.port });
+}
+
+/** Part of readiness: can events be published? */
+async function startTopicCheck(lifecycle: Lifecycle, { transport: { topicArn }, aws, log }: ApiOptions) {
+  const onTrouble = (error: Error) => log.warn({ err: error }, 'sns.unreachable');
+  const probe = createTopicProbe({ topicArn, aws, onTrouble });
+  await lifecycle.start({ name: 'topic-probe', stop: () => probe.close() });
+  return async (): Promise<Check> => ({ name: 'sns', ...(await probe.check()) });
 }
 
 const PROBLEMS: Readonly<Record<string, AcceptProblem>> = {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from './config.ts';
 
+const KEYS = { ENCRYPTION_KEYS: Buffer.alloc(32, 7).toString('base64'), ADMIN_API_KEY: 'k'.repeat(20) };
+
 describe('readConfig', () => {
   it('needs nothing for the all-in-one process', () => {
     const config = readConfig({}, 'all');
@@ -17,6 +19,9 @@ describe('readConfig', () => {
       EVENTS_QUEUE_URL: 'https://sqs/live',
       EVENTS_BULK_QUEUE_URL: 'https://sqs/bulk',
       EVENTS_DLQ_URL: 'https://sqs/dlq',
+      EVENTS_SLOW_QUEUE_URL: '',
+      EVENTS_SLOW_DLQ_URL: '',
+      ...KEYS,
     };
     const config = readConfig(env, 'all');
     expect(config).toMatchObject({ allowedTargetCidrs: [], allowHttpTargets: false });
@@ -51,6 +56,18 @@ describe('readConfig', () => {
     );
     expect(readConfig({ RETENTION: '2d', RETRY_SCHEDULE: '5s,5m' }, 'all').retentionMs).toBe(2 * 86_400_000);
     expect(() => readConfig({ RETENTION: '1h' }, 'all')).toThrow('RETENTION');
+  });
+
+  it('makes no keys for a database that outlives DATA_DIR', () => {
+    const env = { DATABASE_URL: 'postgres://db/postrider' };
+    expect(() => readConfig(env, 'all')).toThrow(/2 fault\(s\)/);
+    for (const name of Object.keys(KEYS)) {
+      expect(() => readConfig({ ...env, ...KEYS, [name]: '' }, 'all')).toThrow(
+        new RegExp(`1 fault.*\n.*${name} is missing: .*openssl rand .*DATABASE_URL`),
+      );
+    }
+    expect(() => readConfig({ ...env, ...KEYS, ADMIN_API_KEY: 'short' }, 'all')).toThrow(/1 fault\(s\)/);
+    expect(readConfig({ ...env, ...KEYS }, 'all').encryptionKeys).toHaveLength(1);
   });
 
   it('tells a role of its own what it lacks', () => {

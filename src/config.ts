@@ -24,9 +24,9 @@ export interface Config {
   readonly transport: TransportConfig | null;
   readonly awsRegion: string;
   readonly awsEndpointUrl: string | null;
-  /** Null: made once and kept in DATA_DIR (embedded only). */
+  /** Null: made once and kept in DATA_DIR (embedded Postgres only). */
   readonly adminApiKey: string | null;
-  /** 32 bytes each, newest first; empty: made once and kept in DATA_DIR (embedded only). */
+  /** 32 bytes each, newest first; empty: made once and kept in DATA_DIR (embedded Postgres only). */
   readonly encryptionKeys: readonly Buffer[];
   readonly retrySchedule: { readonly delaysMs: readonly number[]; readonly jitter: number };
   readonly deliveryTimeoutMs: number;
@@ -43,6 +43,8 @@ export interface Config {
   /** How long events, deliveries, attempts and dead letters are kept. */
   readonly retentionMs: number;
   readonly shutdownGraceMs: number;
+  /** How long the API goes on answering after SIGTERM, not ready any more. */
+  readonly drainDelayMs: number;
   readonly logLevel: string;
 }
 
@@ -76,7 +78,7 @@ export function readConfig(env: Environment, role: Role): Config {
   const faults: string[] = [];
   const read = reader(env, faults);
   const databaseUrl = read.text('DATABASE_URL');
-  const transport = readTransport(env, faults);
+  const transport = readTransport(read.text, faults, Object.keys(env));
   const embedded = databaseUrl === null || transport === null;
   const config: Config = {
     port: read.integer('PORT', 8080, [0, 65_535]),
@@ -102,10 +104,12 @@ export function readConfig(env: Environment, role: Role): Config {
     disableAfterMs: read.duration('DISABLE_AFTER', '5d', [1_000, 365 * 86_400_000]),
     retentionMs: read.duration('RETENTION', '30d', [DAY_MS, 3_650 * DAY_MS]),
     shutdownGraceMs: read.duration('SHUTDOWN_GRACE', '25s', [1_000, 900_000]),
+    drainDelayMs: read.duration('DRAIN_DELAY', role === 'api' ? '5s' : '0s', [0, 300_000]),
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
   };
   faults.push(...shortRetention(config));
   if (role !== 'all') faults.push(...missingForRole(config));
+  if (role !== 'all' || databaseUrl !== null) faults.push(...missingKeys(read.text, role));
   if (faults.length > 0) throw new ConfigError(faults);
   return Object.freeze(config);
 }
@@ -134,31 +138,44 @@ function missingForRole(config: Config): string[] {
   const needs: [boolean, string][] = [
     [config.databaseUrl === null, 'DATABASE_URL is missing: a PostgreSQL connection URL'],
     [config.transport === null, 'EVENTS_TOPIC_ARN and EVENTS_QUEUE_URL are missing: the SNS topic and its SQS queue'],
-    [
-      config.encryptionKeys.length === 0,
-      'ENCRYPTION_KEYS is missing: base64 of 32 random bytes (openssl rand -base64 32)',
-    ],
-    [config.adminApiKey === null, 'ADMIN_API_KEY is missing: a long random text (openssl rand -hex 24)'],
   ];
   return needs.filter(([missing]) => missing).map(([, fault]) => fault);
 }
 
-/** The live lane's queue has no infix; each further lane is named by its own: EVENTS_BULK_QUEUE_URL. */
-function readTransport(env: Environment, faults: string[]): TransportConfig | null {
-  const topicArn = env.EVENTS_TOPIC_ARN || null;
-  const queueUrl = env.EVENTS_QUEUE_URL || null;
+type ReadText = (name: string) => string | null;
+
+/**
+ * Keys made for oneself stand in DATA_DIR, as the embedded database does. A database elsewhere outlives that folder: its secrets
+ * could not be decrypted any more.
+ */
+function missingKeys(text: ReadText, role: Role): string[] {
+  const why = role === 'all' ? '; with DATABASE_URL it is not made for you: it must last as long as that database' : '';
+  const needs = [
+    ['ENCRYPTION_KEYS', 'base64 of 32 random bytes (openssl rand -base64 32)'],
+    ['ADMIN_API_KEY', 'a long random text (openssl rand -hex 24)'],
+  ] as const;
+  return needs.filter(([name]) => text(name) === null).map(([name, what]) => `${name} is missing: ${what}${why}`);
+}
+
+/**
+ * The live lane's queue has no infix; each further lane is named by its own: EVENTS_BULK_QUEUE_URL. Empty is not set: compose files
+ * pass on what they do not know.
+ */
+function readTransport(text: ReadText, faults: string[], names: readonly string[]): TransportConfig | null {
+  const topicArn = text('EVENTS_TOPIC_ARN');
+  const queueUrl = text('EVENTS_QUEUE_URL');
   if (!topicArn && !queueUrl) return null;
   if (!topicArn || !queueUrl) {
     faults.push('EVENTS_TOPIC_ARN and EVENTS_QUEUE_URL go together: set both, or none for the embedded ones');
     return null;
   }
-  const further = Object.keys(env).flatMap((name) => /^EVENTS_([A-Z0-9_]+)_QUEUE_URL$/.exec(name)?.[1] ?? []);
-  const live = { name: 'live', queueUrl, deadLetterQueueUrl: env.EVENTS_DLQ_URL || null };
-  const lanes = further.map((infix) => ({
-    name: infix.toLowerCase(),
-    queueUrl: env[`EVENTS_${infix}_QUEUE_URL`] as string,
-    deadLetterQueueUrl: env[`EVENTS_${infix}_DLQ_URL`] || null,
-  }));
+  const live = { name: 'live', queueUrl, deadLetterQueueUrl: text('EVENTS_DLQ_URL') };
+  const lanes = names.flatMap((name): LaneConfig[] => {
+    const infix = /^EVENTS_([A-Z0-9_]+)_QUEUE_URL$/.exec(name)?.[1];
+    const url = text(name);
+    if (infix === undefined || url === null) return [];
+    return [{ name: infix.toLowerCase(), queueUrl: url, deadLetterQueueUrl: text(`EVENTS_${infix}_DLQ_URL`) }];
+  });
   return { topicArn, lanes: [live, ...lanes] };
 }
 
@@ -229,7 +246,7 @@ const inRange = (value: number, min: number, max: number): number | undefined =>
   value >= min && value <= max ? value : undefined;
 
 const parseDuration = (text: string): number | undefined =>
-  /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text) ? parseMs(text) : undefined;
+  /^\d+(\.\d+)?(ms|s|m|h|d)$/.test(text) ? (parseMs(text) ?? 0) : undefined; // the library knows no zero
 
 function allDurations(text: string): number[] | undefined {
   const all = text.split(',').map((each) => parseDuration(each.trim()));

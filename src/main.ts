@@ -19,7 +19,7 @@ export async function runAll(): Promise<void> {
   const config = configOrExit(process.env, 'all');
   const log = createLog(config.logLevel);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
-    const keys = await ownKeys(config.dataDir);
+    const { encryptionKeys, adminApiKey } = await keys(config);
     const [databaseUrl, bus] = await Promise.all([
       startDatabase(lifecycle, config, log),
       startBus(lifecycle, config, log),
@@ -29,10 +29,9 @@ export async function runAll(): Promise<void> {
       config,
       databaseUrl,
       ...bus,
-      encryptionKeys: config.encryptionKeys.length > 0 ? config.encryptionKeys : [keys.encryptionKey],
+      encryptionKeys,
       log,
     };
-    const adminApiKey = config.adminApiKey ?? keys.adminApiKey;
     await startWorker(lifecycle, common);
     const url = await startApi(lifecycle, { ...common, adminApiKey });
     log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
@@ -48,6 +47,17 @@ export async function runAll(): Promise<void> {
 function banner(facts: Record<string, string>): string {
   const lines = Object.entries(facts).map(([name, value]) => `  ${name.padEnd(12)} ${value}`);
   return `\nPostrider ${version} is running\n\n${lines.join('\n')}\n`;
+}
+
+/** Those of the settings; what they leave out is made at the first start, beside the embedded database. */
+async function keys(config: Config): Promise<{ encryptionKeys: readonly Buffer[]; adminApiKey: string }> {
+  const { encryptionKeys, adminApiKey } = config;
+  if (encryptionKeys.length > 0 && adminApiKey !== null) return { encryptionKeys, adminApiKey };
+  const own = await ownKeys(config.dataDir);
+  return {
+    encryptionKeys: encryptionKeys.length > 0 ? encryptionKeys : [own.encryptionKey],
+    adminApiKey: adminApiKey ?? own.adminApiKey,
+  };
 }
 
 async function startDatabase(lifecycle: Lifecycle, config: Config, log: Logger): Promise<string> {

@@ -65,6 +65,9 @@ const RETRY_SHARE = 0.25;
 /** A stop ends attempts that are still under way this share of the grace before its end: their results are yet to be recorded. */
 const CUT_SHORT_AT = 0.76;
 
+/** What the record then says. */
+const CUT_SHORT = 'the worker was stopped before the receiver had answered; it is attempted again by another one';
+
 /** From here on Postgres is not waited for any more: what is not recorded comes back with its message or its lease. */
 const GIVE_UP_AT = 0.84;
 
@@ -105,10 +108,11 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
   await lifecycle.start({ name: 'stats-keeper', ...statsKeeper });
 
   const subscriptions = createSubscriptionCache({ load: subscriptionLoader(store, options, stopping.signal) });
-  const disable = async (subscription: SentSubscription, reason: 'gone' | 'failing') => {
-    await store.disable(subscription, reason);
+  const disable = async (subscription: SentSubscription, reason: 'gone' | 'failing', failingSince: Date | null) => {
+    const isDisabled = await store.disable(subscription, reason, failingSince);
     const { id, partnerId } = subscription;
-    log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
+    if (isDisabled) log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
+    return isDisabled;
   };
   const announcer = await startAnnouncer(lifecycle, options, subscriptions);
   const rules = { opensAfter: config.breakerAfter, disableAfterMs: config.disableAfterMs };
@@ -177,9 +181,11 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
   const listener = createListener({
     url: databaseUrl,
     onChange: hear,
-    // Versions make a missed notification of a subscription harmless; what is in trouble is read anew.
+    // Versions make a missed notification of a subscription harmless; what is in trouble is read anew, for as long as it takes.
     onListening: () =>
-      store.loadHealth().then(health.replace, (error) => log.warn({ err: error }, 'health.not_loaded')),
+      store.loadHealth().then(health.replace, (error) => {
+        if (!stopping.signal.aborted) log.error({ err: error }, 'health.not_loaded');
+      }),
     onError: (error) => log.warn({ err: error }, 'listener.lost'),
   });
   await lifecycle.start({ name: 'listener', ...listener });
@@ -196,10 +202,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
       for (const consumer of consumers) consumer.start();
     },
     stop: async (grace) => {
-      const cutShort = setTimeout(() => {
-        health.stop();
-        sender.abortAll('the worker was stopped');
-      }, grace * CUT_SHORT_AT);
+      const cutShort = setTimeout(() => sender.abortAll(CUT_SHORT), grace * CUT_SHORT_AT);
       const giveUp = setTimeout(() => stopping.abort(new Error('the worker is stopping')), grace * GIVE_UP_AT);
       const stops = consumers.map((consumer) => consumer.stop({ graceMs: grace * CONSUMERS_SHARE }));
       await Promise.all([...stops, retrier.stop(), recoverer.stop(), statsKeeper.stop()]);

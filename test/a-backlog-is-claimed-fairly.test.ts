@@ -69,6 +69,23 @@ it('a subscription with no free slot is passed by, and one with two free slots g
   expect(two.claimed.filter(({ subscriptionId }) => subscriptionId === backlogged)).toHaveLength(2);
 });
 
+it('ordered subscriptions among unordered ones with a backlog are served in their turn', async () => {
+  await seed.query(`UPDATE deliveries SET state = 'canceled', next_attempt_at = NULL WHERE state = 'pending'`);
+  const unordered = subscriptions.slice(1, 41);
+  const ordered = [subscriptions[0], subscriptions[20], subscriptions[59]] as string[];
+  for (const id of [...unordered, ...ordered]) await due(id, 30, '10 seconds');
+  await pool.query('UPDATE subscriptions SET ordered = true WHERE id = ANY($1)', [ordered]);
+  const request = { limit: 64, perSubscription: 16, free: new Map<string, number>(), defaultTimeoutMs: 15_000 };
+  const served = new Set<string>();
+  let after = '00000000-0000-0000-0000-000000000000';
+  for (let claim = 0; claim < 3; claim++) {
+    const { claimed, next } = await claimDueDeliveries(pool, { ...request, after });
+    for (const { subscriptionId } of claimed) served.add(subscriptionId);
+    after = next;
+  }
+  expect([...served].toSorted()).toEqual([...new Set([...unordered, ...ordered])].toSorted());
+});
+
 it('the plan reads the hot tables through their indexes only', async () => {
   const literals = [`'00000000-0000-0000-0000-000000000000'`, '100', `'{}'`, `'{}'`, '15000', '16'];
   const text = CLAIM.text.replace(/\$(\d)/g, (_, index) => literals[Number(index) - 1] as string);

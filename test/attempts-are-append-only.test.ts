@@ -17,6 +17,9 @@ it.each([
   `UPDATE attempts SET status_code = 200`,
   `DELETE FROM attempts`,
   `UPDATE attempts SET error = 'never happened' WHERE number = 1`,
+  `TRUNCATE attempts`,
+  `TRUNCATE attempts_${new Date().toISOString().slice(0, 10).replaceAll('-', '')}`,
+  `TRUNCATE events, attempts CASCADE`,
 ])('the database refuses %s', async (statement) => {
   world.publish(`{"id":"${publicId('evt', newId())}","partnerId":"acme","type":"a","data":1}`);
   const calm = createStopwatch(null);
@@ -25,4 +28,13 @@ it.each([
   expect(before.rows).toHaveLength(1);
   await expect(world.pool.query(statement)).rejects.toThrow('append-only');
   expect((await world.pool.query('SELECT * FROM attempts')).rows).toEqual(before.rows);
+});
+
+it('every partition refuses to be emptied, those made before and those to come', async () => {
+  await world.pool.query('SELECT make_partitions(current_date + 20, current_date + 21)');
+  const { rows } = await world.pool.query<{ name: string }>(
+    `SELECT inhrelid::regclass::text AS name FROM pg_inherits WHERE inhparent = 'attempts'::regclass`,
+  );
+  expect(rows.length).toBeGreaterThanOrEqual(5);
+  for (const { name } of rows) await expect(world.pool.query(`TRUNCATE ${name}`)).rejects.toThrow('append-only');
 });

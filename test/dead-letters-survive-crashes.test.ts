@@ -1,8 +1,16 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Actor, POSTRIDER } from '../src/domain/actor.ts';
 import { createDrain } from '../src/pipeline/drain.ts';
-import { createRedrive } from '../src/pipeline/redrive.ts';
-import { findWaitingLetter, isEventOnRecord, markRedriven, putBackLetter } from '../src/store/redrive.ts';
+import { createRedrive, type RedrivePublished } from '../src/pipeline/redrive.ts';
+import {
+  askForRedrive,
+  claimRedrives,
+  findWaitingLetter,
+  isEventOnRecord,
+  markRedriven,
+  putBackLetter,
+  scheduleRedrives,
+} from '../src/store/redrive.ts';
 import { type CrashPoint, crashPoints, createStopwatch, type Stopwatch } from './support/crash-points.ts';
 import { createWorld, type World } from './support/pipeline-world.ts';
 
@@ -33,20 +41,29 @@ async function dispatchAll(): Promise<void> {
   for (const message of world.receive(calm)) await dispatch(message);
 }
 
-async function redriveOne(stopwatch: Stopwatch, now: () => number = Date.now): Promise<unknown> {
+function createRedriving(stopwatch: Stopwatch, now: () => number, published: RedrivePublished) {
   const { pool } = world;
   const calls = stopwatch.wrap({
     findWaiting: (id: string) => findWaitingLetter(pool, id),
-    claimDue: async () => [],
+    claimDue: (limit: number) => claimRedrives(pool, limit),
     isEvent: (id: string) => isEventOnRecord(pool, id),
     publish: async ({ body, attributes }: { body: string; attributes: Readonly<Record<string, string>> }) => {
-      world.publish(body, attributes);
-      return { ok: true } as const;
+      if (published.ok) world.publish(body, attributes);
+      return published;
     },
-    markRedriven: (letter: { id: string; lastSeenAt: Date }, by: Actor | null) => markRedriven(pool, letter, by),
-    putBack: (id: string) => putBackLetter(pool, id),
+    ask: (id: string, by: Actor) => askForRedrive(pool, id, by),
+    markRedriven: (letter: { id: string; lastSeenAt: Date }) => markRedriven(pool, letter),
+    putBack: (id: string, redriveAt: Date | null) => putBackLetter(pool, id, redriveAt),
   });
-  const redrive = createRedrive({ ...calls, onRefused: () => undefined }, { lanes: ['live'], now });
+  return createRedrive({ ...calls, onRefused: () => undefined }, { lanes: ['live'], now });
+}
+
+async function redriveOne(
+  stopwatch: Stopwatch,
+  now: () => number = Date.now,
+  published: RedrivePublished = { ok: true },
+): Promise<unknown> {
+  const redrive = createRedriving(stopwatch, now, published);
   const [letter] = await letters();
   return Promise.race([redrive.one(letter?.id as string, POSTRIDER), stopwatch.stopped]);
 }
@@ -57,6 +74,7 @@ interface LetterRow {
   readonly reason: string;
   readonly body: string;
   readonly receive_count: number;
+  readonly redrive_at: Date | null;
 }
 
 const letters = async () => (await world.pool.query<LetterRow>('SELECT * FROM dead_letters ORDER BY id')).rows;
@@ -100,7 +118,7 @@ describe('a redrive, stopped at any outside call', () => {
 
   it('delivers once in the end', async () => {
     const { calls } = await play(WITHOUT_ID, null);
-    expect(calls).toBe(3);
+    expect(calls).toBe(4); // find, ask, publish, mark
     for (const point of crashPoints(calls)) {
       await play(WITHOUT_ID, point);
       await dispatchAll();
@@ -109,6 +127,22 @@ describe('a redrive, stopped at any outside call', () => {
       expect(world.posts).toHaveLength(1);
       expect(world.posts[0]?.body).toContain('{"n":12345678901234567890}');
       expect(await letters()).toMatchObject([{ state: 'redriven', body: WITHOUT_ID }]);
+    }
+  });
+
+  it('is made in the background when it was asked for, even if whoever took it has died', async () => {
+    const asked = 'SELECT count(*)::int AS n FROM audit';
+    const entries = async () => (await world.pool.query<{ n: number }>(asked)).rows[0]?.n ?? 0;
+    for (const point of crashPoints(4)) {
+      const before = await entries();
+      const { at } = await play(WITHOUT_ID, point);
+      const isAsked = !/find|before ask/.test(at as string);
+      expect(await entries(), `${at}`).toBe(before + (isAsked ? 1 : 0));
+      await world.pool.query(`UPDATE dead_letters SET redrive_at = redrive_at - interval '61 seconds'`); // its lease
+      await createRedriving(createStopwatch(null), Date.now, { ok: true }).due();
+      await dispatchAll();
+      expect(world.posts, `${at}`).toHaveLength(isAsked ? 1 : 0);
+      expect(await letters(), `${at}`).toMatchObject([{ state: isAsked ? 'redriven' : 'waiting', redrive_at: null }]);
     }
   });
 
@@ -154,6 +188,36 @@ it('a message that names somebody else’s letter is a letter of its own', async
   world.publish('something else', attributes);
   await dispatchAll();
   expect((await letters()).map(({ body }) => body).sort()).toEqual(['not json', 'something else']);
+});
+
+it('one that the transport did not take waits as before: for a person, or for its turn in a bulk redrive', async () => {
+  world.publish('not json');
+  await drainAll(createStopwatch(null));
+  const away = { ok: false, problem: 'unavailable', detail: 'away' } as const;
+  expect(await redriveOne(createStopwatch(null), Date.now, away)).toEqual(away);
+  expect(await letters()).toMatchObject([{ state: 'waiting', redrive_at: null }]);
+  await scheduleRedrives(world.pool, {}, POSTRIDER);
+  const [inLine] = await letters();
+  expect(inLine?.redrive_at).not.toBeNull();
+  await redriveOne(createStopwatch(null), Date.now, away);
+  expect(await letters()).toEqual([inLine]);
+});
+
+it('letters that are long overdue are taken at the capped rate, by all processes together', async () => {
+  await world.pool.query(
+    `INSERT INTO dead_letters (id, lane, reason, detail, body, attributes, receive_count, redrive_at)
+     SELECT md5(n::text)::uuid, 'live', 'malformed', 'd', n::text, '{}', 1, now() - interval '1 hour' FROM generate_series(1, 400) n`,
+  );
+  await world.pool.query(`UPDATE redrive_pace SET next_at = now() - interval '1 day'`);
+  const since = performance.now();
+  const taken: string[] = [];
+  for (let round = 0; round < 5; round++) {
+    const claims = await Promise.all(Array.from({ length: 4 }, () => claimRedrives(world.pool, 50)));
+    taken.push(...claims.flat().map(({ id }) => id));
+  }
+  expect(taken.length).toBeGreaterThanOrEqual(50);
+  expect(taken.length).toBeLessThanOrEqual(50 + (performance.now() - since) / 20);
+  expect(new Set(taken).size).toBe(taken.length);
 });
 
 it('counts receives over redrives', async () => {

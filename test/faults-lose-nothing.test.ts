@@ -1,10 +1,11 @@
 /**
- * Invariant 9, on API and workers in processes of their own: Postgres, the emulator, workers and receivers are pulled away under
+ * Invariant 9, on API and workers in processes of their own: Postgres, SNS and SQS, workers and receivers are pulled away under
  * load, and everything that was accepted arrives.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { startEmulator } from '../src/embedded/index.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
 import { type Service, startService } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -77,12 +78,12 @@ function postmasterPid(): number {
   return Number(readFileSync(file, 'utf8').split('\n')[0]);
 }
 
-it('the emulator killed under load: what was accepted is delivered once it is back', async () => {
+it('SNS and SQS away under load: what was accepted is delivered once it is back', async () => {
   service = await startService({ durableQueues: true });
   await service.addPartner('acme', [`${receiver.url}/hook`]);
   const load = publishing();
   await receiver.arrived('/hook', 100);
-  process.kill(service.emulator.pid, 'SIGKILL');
+  await service.emulator.interrupt();
   await receiver.arrived('/hook', ids().length + 100);
   await expectAllDelivered(await load.stop());
 }, 180_000);
@@ -117,10 +118,37 @@ it('SNS away: events are refused with 503, never accepted and lost', async () =>
   service = await startService({ durableQueues: true });
   await service.addPartner('acme', [`${receiver.url}/hook`]);
   await service.publish('acme'); // the partner is known from now on
+  await receiver.arrived('/hook', 1);
   await service.emulator.stop();
   const refused = await service.call('POST', '/v1/events', { partnerId: 'acme', type: 'a', data: 1 });
   expect([refused.status, refused.body.code]).toEqual([503, 'unavailable']);
   expect(refused.headers.get('retry-after')).not.toBeNull();
-  await receiver.arrived('/hook', 1);
   expect(ids()).toHaveLength(1);
+});
+
+it('an API process is ready while it can publish, and says what is away', async () => {
+  service = await startService({ workers: 0, durableQueues: true });
+  const ready = () => service.call<{ ready: boolean; checks: object[] }>('GET', '/ready');
+  const isReady = async () => (await ready()).status;
+  expect(await ready()).toMatchObject({
+    status: 200,
+    body: {
+      checks: [
+        { name: 'database', ok: true },
+        { name: 'sns', ok: true },
+      ],
+    },
+  });
+  await service.emulator.stop();
+  await until(isReady, (status) => status === 503);
+  expect((await ready()).body).toEqual({
+    ready: false,
+    checks: [
+      { name: 'database', ok: true },
+      { name: 'sns', ok: false, detail: 'SNS cannot be reached' },
+    ],
+  });
+  const emulator = await startEmulator({ dataDir: service.dataDir }); // on the same port
+  await until(isReady, (status) => status === 200);
+  await emulator.stop();
 });

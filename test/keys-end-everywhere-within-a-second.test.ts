@@ -7,7 +7,7 @@ let urls: readonly string[];
 
 beforeAll(async () => {
   service = await startService({ workers: 0, env: { API_RATE_LIMIT: '20' } });
-  urls = [service.apiUrl, await service.startApi()];
+  urls = [service.apiUrl, (await service.startApi()).url];
   await service.call('POST', '/v1/partners', { id: 'acme', name: 'Acme' });
 });
 afterAll(() => service.stop());

@@ -65,6 +65,7 @@ it('a repeated Idempotency-Key gives the same event, sent once; another body is 
   expect(answers.every(({ status }) => status === 202)).toBe(true);
   const reused = await service.call('POST', '/v1/events', { ...event, data: { n: 2 } }, headers);
   expect([reused.status, reused.body.code]).toEqual([422, 'idempotency_key_reused']);
+  await receiver.arrived('/two', before + 1); // before that SNS may not have passed it on yet
   await until(
     () => depth(),
     (messages) => messages === 0,

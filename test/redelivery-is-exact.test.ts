@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { POSTRIDER } from '../src/domain/actor.ts';
-import { publicId } from '../src/domain/ids.ts';
+import { newId, publicId } from '../src/domain/ids.ts';
 import { cancelPending } from '../src/store/cancel-pending.ts';
-import { redeliver } from '../src/store/redeliver.ts';
+import { cancelDelivery, redeliver } from '../src/store/redeliver.ts';
 import { sendTest } from '../src/store/send-test.ts';
 import { createStopwatch } from './support/crash-points.ts';
 import { createWorld, type World } from './support/pipeline-world.ts';
+import { until } from './support/until.ts';
 
 let world: World;
 let acme: string;
@@ -85,6 +86,86 @@ it('a test event reaches its subscription alone, is attempted once, and is on re
   expect(await triggers()).toEqual(['test']);
   expect(await sendTest(world.pool, { partnerId: 'rival', id: narrow }, POSTRIDER)).toBe('not_found');
   await world.pool.query('UPDATE subscriptions SET deleted_at = now() WHERE id = ANY($1)', [[other, narrow]]);
+});
+
+it('a test event that fails is news to nobody, and attempted once again when it is redelivered', async () => {
+  const ops = await world.addSubscription('acme', 'ops', ['delivery.*']);
+  world.answerWith(() => 503);
+  const sent = await sendTest(world.pool, { partnerId: 'acme', id: acme }, POSTRIDER);
+  if (typeof sent === 'string') throw new Error(sent);
+  await retryDue();
+  expect(await redeliver(world.pool, sent.deliveryId as string, POSTRIDER)).toBe('pending');
+  await retryDue();
+  expect(await row(sent.deliveryId as string)).toMatchObject({ state: 'exhausted', attempt_count: 2 });
+  expect(world.queue).toEqual([]);
+  await world.pool.query('UPDATE subscriptions SET deleted_at = now() WHERE id = $1', [ops]);
+});
+
+/** Has a second attempt hang while `meanwhile` happens; it then fails. */
+async function duringAttempt(meanwhile: (id: string) => Promise<void>): Promise<string> {
+  world.answerWith(() => 500);
+  const id = await dispatchOne();
+  await world.elapse(6);
+  world.answerWith(async () => {
+    world.answerWith(() => 200);
+    await meanwhile(id);
+    return 500;
+  });
+  await retryDue();
+  return id;
+}
+
+const repeated = () => world.posts.length - new Set(world.posts.map(({ attempt }) => attempt)).size;
+
+it('while an attempt is under way a redelivery is refused, canceled or not', async () => {
+  const answers: string[] = [];
+  const id = await duringAttempt(async (hanging) => {
+    answers.push(await redeliver(world.pool, hanging, POSTRIDER));
+    await cancelDelivery(world.pool, hanging, POSTRIDER);
+    answers.push(await redeliver(world.pool, hanging, POSTRIDER));
+    await retryDue();
+  });
+  expect(answers).toEqual(['in_progress', 'in_progress']);
+  expect(await row(id)).toMatchObject({ state: 'canceled', attempt_count: 2, leased: false });
+  expect(await redeliver(world.pool, id, POSTRIDER)).toBe('pending'); // its result is on record
+  await retryDue();
+  expect(await row(id)).toMatchObject({ state: 'succeeded', attempt_count: 3 });
+  expect(repeated()).toBe(0);
+});
+
+it('a recovery of what was canceled during an attempt waits for the attempt', async () => {
+  const id = await duringAttempt(async (hanging) => {
+    expect(await cancelPending(world.pool, acme, POSTRIDER)).toBe(1);
+    await world.pool.query(
+      `INSERT INTO recoveries (id, subscription_id, partner_id, since, until, states, source, position)
+       VALUES ($1, $2, 'acme', now() - interval '1 hour', now() + interval '1 hour', '{canceled}', 'deliveries', uuid_floor(now() - interval '1 hour'))`,
+      [newId(), acme],
+    );
+    const { recover, kill } = world.createRecovering(stopwatch);
+    await recover();
+    await kill();
+    expect(await row(hanging)).toMatchObject({ state: 'pending', trigger: 'recovery' });
+    await retryDue();
+  });
+  expect(await row(id)).toMatchObject({ state: 'pending', attempt_count: 2 });
+  await world.elapse(301);
+  await retryDue();
+  expect(await row(id)).toMatchObject({ state: 'succeeded', attempt_count: 3 });
+  expect(repeated()).toBe(0);
+});
+
+it('a canceled delivery whose worker died is redelivered when the lease has run out', async () => {
+  const id = await dispatchOne();
+  await world.pool.query(
+    `UPDATE deliveries SET state = 'pending', leased = true, finished_at = NULL, next_attempt_at = now() + interval '100 ms'`,
+  );
+  await cancelDelivery(world.pool, id, POSTRIDER);
+  expect(
+    await until(
+      () => redeliver(world.pool, id, POSTRIDER),
+      (answer) => answer !== 'in_progress',
+    ),
+  ).toBe('pending');
 });
 
 it('all that is pending of one subscription is canceled, and nothing else', async () => {

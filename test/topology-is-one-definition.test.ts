@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import {
   GetSubscriptionAttributesCommand,
   GetTopicAttributesCommand,
@@ -23,6 +23,16 @@ describe('the topology has one definition', () => {
   it('topology.json says what the code says', async () => {
     const committed = await readFile(new URL('../topology.json', import.meta.url), 'utf8');
     expect(JSON.parse(committed), 'run: npm run topology:json').toEqual(described);
+  });
+
+  it('Terraform reads topology.json, and leaves out no property of a lane', async () => {
+    const files = await Array.fromAsync(glob('terraform/*.tf'));
+    const source = (await Promise.all(files.map((file) => readFile(file, 'utf8')))).join('\n');
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: Terraform's, not ours
+    expect(source).toContain('file("${path.module}/../topology.json")');
+    const used = new Set(source.match(/(?<=\b(each\.value|lane)\.)\w+/g));
+    const [lane] = described.lanes;
+    expect(Object.keys(lane!).filter((property) => !used.has(property))).toEqual([]);
   });
 
   describe('in SNS and SQS', () => {

@@ -98,6 +98,23 @@ describe('an event that comes again', () => {
 
   const anHourOld = () => `${uuidFloor(new Date(Date.now() - HOUR_MS)).slice(0, 14)}${newId().slice(14)}`;
 
+  it('passing by hundreds names the first hundred, and counts the rest', async () => {
+    await world.pool.query(
+      `INSERT INTO subscriptions (id, partner_id, url, event_types, enabled)
+       SELECT gen_random_uuid(), 'acme', 'https://x/', '{*}', false FROM generate_series(1, 250)`,
+    );
+    await world.pool.query(
+      `UPDATE subscriptions SET id = (left(uuid_floor(now())::text, 14) || right(id::text, 22))::uuid`,
+    );
+    const id = newId();
+    world.publish(envelope(id));
+    await dispatchAll();
+    const found = await createEventReads(world.pool).find('acme', id);
+    expect(found?.skipped).toHaveLength(100);
+    expect(found).toMatchObject({ skippedMore: 150, unmatched: null });
+    expect(found?.skipped[99]).toMatchObject({ reason: 'disabled' });
+  });
+
   it('a message received again much later passes by those who came meanwhile, and says so', async () => {
     await world.addSubscription('acme', 'first');
     await world.pool.query('UPDATE subscriptions SET id = $1', [anHourOld()]);

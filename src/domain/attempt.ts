@@ -39,6 +39,8 @@ export interface AttemptResult {
   readonly timing: Timing;
   readonly request: { readonly url: string; readonly headers: Readonly<Record<string, string>> };
   readonly response: AttemptResponse | null;
+  /** Our own stop ended it, which says nothing about the receiver. `unsent`: no request went out, so it was no attempt. */
+  readonly cutShort?: 'sent' | 'unsent';
 }
 
 /** What the sender is asked to send: everything is final but the connection. */

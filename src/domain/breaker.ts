@@ -25,6 +25,16 @@ export interface Health {
   readonly announced: boolean;
 }
 
+/** The shared row of a subscription, as a change of it has left it. */
+export interface SharedHealth {
+  readonly health: Health | null;
+  /**
+   * When the subscription itself was changed last. Null: what was attempted is no more (it was deleted, disabled, or has another
+   * URL now), so nothing was changed.
+   */
+  readonly updatedAt: Date | null;
+}
+
 /** An attempt's result, as the breaker sees it. */
 export interface Observed {
   readonly succeeded: boolean;

@@ -3,8 +3,12 @@ import { parsePublicId, publicId, timeOfId } from './ids.ts';
 /** `waiting` for a person to decide; `redriven`: published again, and not come back so far. */
 export type DeadLetterState = 'waiting' | 'redriven';
 
-/** Why a message is a dead letter. `receive_limit`: its queue gave it up after so many receives that nobody finished. */
-export const DEAD_LETTER_REASONS = ['malformed', 'unknown_partner', 'receive_limit'] as const;
+/**
+ * Why a message is a dead letter. `id_reused`: its id is that of another partner's event; `receive_limit`: its queue gave it up after
+ * so many receives that nobody finished.
+ */
+export const DEAD_LETTER_REASONS = ['malformed', 'unknown_partner', 'id_reused', 'receive_limit'] as const;
+export type DeadLetterReason = (typeof DEAD_LETTER_REASONS)[number];
 
 /** Carries the dead letter's id through a redrive, so that what comes back is the same letter and not a second one. */
 export const DEAD_LETTER_ATTRIBUTE = 'deadLetterId';

@@ -52,6 +52,13 @@ describe('judge', () => {
     );
   });
 
+  it('does not hold it against a delivery that our own stop came first', () => {
+    for (const cutShort of ['sent', 'unsent'] as const) {
+      const verdict = judge({ ...result('timeout'), cutShort }, { ...NOT_ATTEMPTED, retriesUsed: 2 }, SCHEDULE, 0);
+      expect(verdict).toEqual({ state: 'pending', retriesUsed: 2, nextDelayMs: 0, resumeAt: null });
+    }
+  });
+
   it('walks the schedule with jitter, then is exhausted', () => {
     const at = (retriesUsed: number, random: number) =>
       judge(result('timeout'), { ...NOT_ATTEMPTED, retriesUsed }, SCHEDULE, random);

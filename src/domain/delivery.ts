@@ -72,12 +72,14 @@ export const ORDER_WINDOW_MS = 1_000;
 export const IN_LINE: Verdict = { ...PARKED, nextDelayMs: ORDER_WINDOW_MS };
 
 /**
- * Judges an attempt.
+ * Judges an attempt. One that our own stop has cut short is not held against the delivery: it is due at once, for another worker,
+ * and its schedule is where it was.
  *
  * @param random a number in [0, 1), for the jitter
  */
 export function judge(result: AttemptResult, progress: Progress, schedule: RetrySchedule, random: number): Verdict {
   const { retriesUsed, resumeAt } = progress;
+  if (result.cutShort) return { ...PARKED, retriesUsed };
   if (result.outcome === 'succeeded') return { state: 'succeeded', retriesUsed, nextDelayMs: null, resumeAt: null };
   if (isGone(result)) return { state: 'exhausted', retriesUsed, nextDelayMs: null, resumeAt: null };
   if (resumeAt) return { state: 'pending', retriesUsed, nextDelayMs: null, resumeAt };

@@ -46,11 +46,18 @@ describe('an envelope', () => {
   });
 });
 
+/** Years 1 to 9999 in UTC, whatever the offset. */
+const EDGES = ['0001-01-01T00:00:00Z', '0000-12-31T23:00:00-01:00', '9999-12-31T23:59:59.999Z'];
+const BEYOND = ['0000-01-01T00:00:00Z', '0001-01-01T00:00:00+01:00', '9999-12-31T23:59:59-12:00'];
+
 describe('isTimestamp', () => {
-  it.each(['2026-02-28T23:59:59Z', '2026-02-28T23:59:59.123456789+05:30'])('takes %s', (text) => {
+  it.each(['2026-02-28T23:59:59Z', '2026-02-28T23:59:59.123456789+05:30', ...EDGES])('takes %s', (text) => {
     expect(isTimestamp(text)).toBe(true);
   });
-  it.each(['2026-02-28', '2026-13-01T00:00:00Z', '2026-02-28T23:59:59', '1772323199', ''])('refuses %s', (text) => {
-    expect(isTimestamp(text)).toBe(false);
-  });
+  it.each(['2026-02-28', '2026-13-01T00:00:00Z', '2026-02-28T23:59:59', '1772323199', '', ...BEYOND])(
+    'refuses %s',
+    (text) => {
+      expect(isTimestamp(text)).toBe(false);
+    },
+  );
 });

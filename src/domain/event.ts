@@ -1,3 +1,4 @@
+import type { DeadLetterReason } from './dead-letter.ts';
 import { eventIdOfMessage, parsePublicId, publicId, timeOfId } from './ids.ts';
 import { rawMember } from './raw-json.ts';
 
@@ -16,7 +17,7 @@ export interface Event {
 
 /** Why a message is no event. `detail` says what to change. */
 export interface NotAnEvent {
-  readonly reason: 'malformed' | 'unknown_partner' | 'id_reused';
+  readonly reason: Exclude<DeadLetterReason, 'receive_limit'>;
   readonly detail: string;
   readonly partnerId: string | null;
 }
@@ -71,8 +72,19 @@ export function decodeEnvelope(body: string, message: { id: string; sentAt: Date
 export const webhookBody = (event: Event): string =>
   `{"type":"${event.type}","timestamp":"${event.timestamp}","data":${event.data}}`;
 
-/** True for a time that exists and is written as {@link TIMESTAMP} asks. */
-export const isTimestamp = (text: string): boolean => TIMESTAMP.test(text) && !Number.isNaN(Date.parse(text));
+/** True for a time that exists, is written as {@link TIMESTAMP} asks, and can be kept. */
+export const isTimestamp = (text: string): boolean => TIMESTAMP.test(text) && isStorableTime(Date.parse(text));
+
+const FIRST_MS = Date.parse('0001-01-01T00:00:00.000Z');
+const LAST_MS = Date.parse('9999-12-31T23:59:59.999Z');
+
+/**
+ * True for a time whose year is 1 to 9999 in UTC: Postgres knows no year 0, and ISO 8601 writes later years in another way. An
+ * offset can carry a time across: `9999-12-31T23:59:59-12:00` is in the year 10000.
+ *
+ * @param ms since 1970; NaN is none
+ */
+export const isStorableTime = (ms: number): boolean => ms >= FIRST_MS && ms <= LAST_MS;
 
 function parseObject(text: string): Record<string, unknown> | null {
   try {

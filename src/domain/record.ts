@@ -1,4 +1,5 @@
 import type { AttemptResult } from './attempt.ts';
+import type { DeadLetterReason } from './dead-letter.ts';
 import type { Progress, Verdict } from './delivery.ts';
 import type { Event } from './event.ts';
 import type { Skipped, UnmatchedReason } from './subscription.ts';
@@ -72,7 +73,7 @@ export interface DeadLetter {
   readonly messageId: string;
   readonly sentAt: Date;
   readonly lane: string;
-  readonly reason: string;
+  readonly reason: DeadLetterReason;
   readonly detail: string;
   readonly body: string;
   readonly attributes: Readonly<Record<string, string>>;

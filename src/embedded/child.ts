@@ -22,6 +22,8 @@ export interface ChildTask {
   module: URL;
   /** Handed over as JSON. Visible in the process list: no secrets. */
   options: object;
+  /** Milliseconds until it must be ready. Default 60,000. */
+  startTimeoutMs?: number;
   /** Milliseconds between asking it to end and SIGKILL. */
   stopTimeoutMs: number;
   log: Log;
@@ -41,14 +43,14 @@ const QUOTED_LINES = 12;
 /**
  * Runs a module in a child process of its own and waits until it is ready.
  *
- * @throws with the last lines it wrote, when it ends before it is ready, or is not ready within 60 s
+ * @throws with the last lines it wrote, when it ends before it is ready, or is not ready in time
  */
 export async function launchChild<Ready>(task: ChildTask): Promise<Running<Ready>> {
   const child = spawnChild(task);
   const lines = relayLines(child, task);
   const exited = untilExit(child);
   const stop = stopper(child, exited, task.stopTimeoutMs);
-  const signal = AbortSignal.any([task.signal, AbortSignal.timeout(START_TIMEOUT_MS)]);
+  const signal = AbortSignal.any([task.signal, AbortSignal.timeout(task.startTimeoutMs ?? START_TIMEOUT_MS)]);
   signal.addEventListener('abort', stop, { once: true });
   try {
     if (signal.aborted) await stop();

@@ -8,7 +8,7 @@ const LOWEST = 20_000;
 const HIGHEST = 29_999;
 
 /** Whether nothing listens on this port of 127.0.0.1. */
-async function isFree(port: number): Promise<boolean> {
+export async function isFree(port: number): Promise<boolean> {
   const server = createServer();
   try {
     server.listen(port, '127.0.0.1');

@@ -42,6 +42,15 @@ export function guardRoutes(app: FastifyInstance, deps: Guards): void {
   });
 }
 
+/** For a request that lasts: its key may have been revoked, or have expired, since it came. Throws what it would be answered now. */
+export async function judgeAgain(
+  authentication: Guards['authentication'],
+  { headers }: Pick<FastifyRequest, 'headers'>,
+): Promise<void> {
+  const answer = await authentication.authenticate(headers.authorization);
+  if (answer instanceof HttpProblem) throw answer;
+}
+
 /** Why the request may not pass, or null. Of another partner's resources a partner does not even learn that they exist. */
 function admission(answer: Principal, request: FastifyRequest): HttpProblem | null {
   request.principal = answer;

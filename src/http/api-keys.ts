@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import Type, { type Static } from 'typebox';
 import type { Actor } from '../domain/actor.ts';
 import { publicId } from '../domain/ids.ts';
@@ -130,6 +131,7 @@ export function partnerApiKeyRoutes(app: App, { apiKeys }: Deps): void {
       tags,
       operationId: 'createPartnerApiKey',
       summary: 'Create a key for a partner’s own resources',
+      description: 'A partner key makes none that outlives it: left out, `expiresAt` is its own.',
       params: PartnerPath,
       body: NewPartnerKey,
       response: { 201: ref(CreatedApiKey), ...problems(400, 403, 404, 415, 422) },
@@ -137,7 +139,7 @@ export function partnerApiKeyRoutes(app: App, { apiKeys }: Deps): void {
     handler: async (request, reply) => {
       const { partnerId } = request.params;
       const { name, expiresAt } = request.body;
-      const key = { name, scope: 'partner', partnerId, expiresAt: readExpiry(expiresAt) } as const;
+      const key = { name, scope: 'partner', partnerId, expiresAt: expiryWithin(request, expiresAt) } as const;
       return reply.code(201).send(await create(apiKeys, key, actorOf(request)));
     },
   });
@@ -178,6 +180,15 @@ function readExpiry(text: string | null | undefined): Date | null {
   const time = text == null ? null : new Date(text);
   if (time && time.getTime() <= Date.now()) throw fault('/expiresAt', 'must be in the future');
   return time;
+}
+
+/** A partner's key makes none that outlives it. Operators' keys make keys for others, and may be changed more often than those. */
+function expiryWithin({ principal }: Pick<FastifyRequest, 'principal'>, text: string | null | undefined): Date | null {
+  const last = principal?.scope === 'partner' ? principal.expiresAt : null;
+  if (last === null) return readExpiry(text);
+  const time = text === undefined ? last : readExpiry(text);
+  if (time && time <= last) return time;
+  throw fault('/expiresAt', `must not be later than ${iso(last)}, when the key that asks expires`);
 }
 
 async function create(apiKeys: Deps['apiKeys'], given: StoredNewKey, by: Actor): Promise<Static<typeof CreatedApiKey>> {

@@ -3,7 +3,7 @@ import { type FindApiKey, hashApiKey, type KeyGrant } from '../store/api-keys.ts
 import { HttpProblem, unavailable } from './problem.ts';
 
 /** Who asks, and what it may. */
-export type Principal = Pick<KeyGrant, 'scope' | 'partnerId'> & {
+export type Principal = Pick<KeyGrant, 'scope' | 'partnerId' | 'expiresAt'> & {
   /** Null for the key of the settings. */
   readonly id: string | null;
 };
@@ -44,7 +44,7 @@ export function createAuthentication({ findApiKey, adminApiKey, now }: Authentic
     now,
   });
   const adminHash = hashApiKey(adminApiKey);
-  const admin: Principal = { scope: 'admin', partnerId: null, id: null };
+  const admin: Principal = { scope: 'admin', partnerId: null, expiresAt: null, id: null };
   return {
     authenticate(header) {
       const key = header === undefined ? undefined : /^Bearer +(\S+) *$/i.exec(header)?.[1];

@@ -89,7 +89,7 @@ function changeRoutes(app: App, deps: Deps): void {
       tags,
       operationId: 'redeliver',
       summary: 'Attempt a delivery again now',
-      description: 'A pending delivery keeps its retry schedule. One whose attempt is under way stays as it is.',
+      description: 'A pending delivery keeps its retry schedule. While an attempt is under way: 409 `in_progress`.',
       params: DeliveryPath,
       response: { 202: ref(Delivery), ...problems(403, 404, 409) },
     },
@@ -100,6 +100,7 @@ function changeRoutes(app: App, deps: Deps): void {
       if (outcome === 'not_found') throw noDelivery(params);
       if (outcome === 'subscription_disabled') throw conflict(outcome, 'its subscription is disabled: enable it first');
       if (outcome === 'subscription_deleted') throw conflict(outcome, 'its subscription was deleted');
+      if (outcome === 'in_progress') throw conflict(outcome, 'an attempt is under way: see what comes of it first');
       return reply.code(202).send(showDelivery(await require(deps.deliveries, params)));
     },
   });

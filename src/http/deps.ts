@@ -74,6 +74,8 @@ export interface ServerDeps {
   /** Gives how many it canceled. */
   cancelPending(subscriptionId: string, by: Actor): Promise<number>;
   checkTargetUrl(url: string): TargetUrlFault | null;
+  /** The process is about to end: not ready any more, though requests are still answered. */
+  isStopping(): boolean;
   /** Asks each service whether it can be used right now; does not reject. */
   readiness(): Promise<readonly Check[]>;
   readonly partners: Partners;

@@ -3,14 +3,16 @@ import type { App } from './deps.ts';
 const LOOK_EVERY_MS = 50;
 
 /**
- * Ends the server's connections on close as soon as no request is under way. Node by itself waits for connections that are open
- * but have not sent a request yet (browsers and pools open some ahead), up to half a minute.
+ * Lets a load balancer go elsewhere before the server closes: once `isStopping`, every answer asks for its connection to be closed. And
+ * on close, ends the connections as soon as no request is under way: Node by itself waits for connections that are open but have
+ * not sent a request yet (browsers and pools open some ahead), up to half a minute.
  */
-export function drainOnClose(app: App): void {
+export function drainOnClose(app: App, isStopping: () => boolean): void {
   let underWay = 0;
   let looking: NodeJS.Timeout | undefined;
-  app.addHook('onRequest', (_request, _reply, next) => {
+  app.addHook('onRequest', (_request, reply, next) => {
     underWay++;
+    if (isStopping()) reply.header('connection', 'close');
     next();
   });
   app.addHook('onResponse', (_request, _reply, next) => {

@@ -5,6 +5,13 @@ import { isDatabaseAway } from '../store/prisma.ts';
 import type { ErrorLog } from './deps.ts';
 import { HttpProblem, notFound, unavailable } from './problem.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What to say of a body over `bodyLimit`, where another limit is the one to keep to. */
+    sizeRule?: string;
+  }
+}
+
 /** Answers any error as a problem. Errors that are no answer are bugs: logged whole, and told to nobody. */
 export function createErrorHandler(log: ErrorLog) {
   return (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -33,7 +40,8 @@ function problemText({ status, code, message, errors }: HttpProblem, requestId: 
 
 function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
   if (error instanceof HttpProblem) return error;
-  if (isDatabaseAway(error)) return unavailable('the database cannot be reached right now: try again');
+  if (isDatabaseAway(error))
+    return unavailable('the database cannot be reached, or does not answer in time: try again');
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return frameworkProblem(code, error, request) ?? new HttpProblem(500, 'internal_error', 'an error on our side');
 }
@@ -42,7 +50,7 @@ function toProblem(error: unknown, request: FastifyRequest): HttpProblem {
 function frameworkProblem(code: string, error: unknown, request: FastifyRequest): HttpProblem | null {
   switch (code) {
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return tooLarge(request.routeOptions.bodyLimit ?? 0);
+      return tooLarge(request.routeOptions);
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new HttpProblem(415, 'unsupported_media_type', 'send the body as content-type: application/json');
     case 'FST_ERR_BAD_URL':
@@ -55,8 +63,10 @@ function frameworkProblem(code: string, error: unknown, request: FastifyRequest)
   return isTheirs ? new HttpProblem(status, 'bad_request', error.message) : null;
 }
 
-const tooLarge = (limit: number): HttpProblem =>
-  new HttpProblem(413, 'too_large', `the body is larger than ${limit / 1024} KiB, the limit of this route`);
+function tooLarge({ bodyLimit = 0, config }: FastifyRequest['routeOptions']): HttpProblem {
+  const rule = config.sizeRule ?? 'the limit of this route';
+  return new HttpProblem(413, 'too_large', `the body is larger than ${bodyLimit / 1024} KiB: ${rule}`);
+}
 
 const pathOf = ({ url }: FastifyRequest): string => url.split('?', 1)[0] as string;
 

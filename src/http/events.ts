@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { publicId, timeOfId } from '../domain/ids.ts';
 import { SKIP_REASONS, UNMATCHED_REASONS, type UnmatchedReason } from '../domain/subscription.ts';
+import type { Page } from '../store/cursor.ts';
 import type { StoredDelivery } from '../store/deliveries.ts';
 import type { EventSummary, StoredEvent } from '../store/events.ts';
 import { Delivery, showDelivery } from './delivery-schemas.ts';
@@ -10,6 +11,7 @@ import { notFound } from './problem.ts';
 import {
   EventTypeText,
   iso,
+  nullable,
   PartnerIdText,
   PublicId,
   pageOf,
@@ -35,11 +37,23 @@ const shown = {
 /** An event in a list: its data may be 256 KiB, so it is shown for one event only. */
 export const Event = Type.Object(shown, { $id: 'Event', description: 'Something that happened, for one partner' });
 
+/** Each shows its last attempt, with up to 16 KiB of an answer. */
+const MOST_DELIVERIES = 250;
+
 /** An event with what became of it. */
 export const EventWithDeliveries = Type.Object(
   {
     ...shown,
-    deliveries: Type.Array(ref(Delivery), { description: 'One for each subscription that wanted it; empty: none did' }),
+    deliveries: Type.Array(ref(Delivery), {
+      description: `One for each subscription that wanted it, ${MOST_DELIVERIES} at the most; empty: none did`,
+    }),
+    deliveriesNextCursor: nullable(
+      Type.String({
+        description:
+          'Null: these are all its deliveries. Else the `cursor` that the list of deliveries goes on with: ' +
+          '`GET …/deliveries?eventId=…&cursor=…`',
+      }),
+    ),
     skipped: Type.Array(
       Type.Object({
         subscriptionId: PublicId('sub', 'subscription'),
@@ -48,8 +62,9 @@ export const EventWithDeliveries = Type.Object(
             '`filtered`: its filter did not match; `created_later`: it did not exist yet when the event was accepted',
         }),
       }),
-      { description: 'The subscriptions of its type that it passed by, and why' },
+      { description: 'The subscriptions of its type that it passed by, and why: a hundred at the most' },
     ),
+    skippedCount: Type.Integer({ description: 'How many it passed by, those that `skipped` leaves out included' }),
     unmatchedReason: Type.Unsafe<UnmatchedReason | null>({
       type: ['string', 'null'],
       enum: [...UNMATCHED_REASONS, null],
@@ -100,7 +115,10 @@ export function eventRoutes(app: App, { events, deliveries }: Pick<ServerDeps, '
       const id = requireId('evt', 'event', eventId);
       const event = await events.find(partnerId, id);
       if (!event) throw notFound(`event ${eventId}`);
-      const text = eventText(event, await deliveries.ofEvent(partnerId, id));
+      const page = await deliveries.list(partnerId, { eventId: id }, { limit: MOST_DELIVERIES });
+      // What passed by may have come again, and reached it then.
+      const passedBy = event.skipped.map(({ subscriptionId }) => subscriptionId);
+      const text = eventText(event, page, await deliveries.reached(id, passedBy));
       return reply
         .type('application/json')
         .serializer(String)
@@ -118,17 +136,17 @@ const showEvent = ({ id, partnerId, type, timestamp }: EventSummary) => ({
 });
 
 /** JSON text with the event's data in it as it came: parsing and writing it again would change numbers of 20 digits. */
-function eventText(event: StoredEvent, deliveries: readonly StoredDelivery[]): string {
-  const reached = new Set(deliveries.map(({ subscriptionId }) => subscriptionId));
+function eventText(event: StoredEvent, page: Page<StoredDelivery>, reached: ReadonlySet<string>): string {
   const skipped = event.skipped
-    .filter(({ subscriptionId }) => !reached.has(subscriptionId)) // it came again, and reached it then
+    .filter(({ subscriptionId }) => !reached.has(subscriptionId))
     .map(({ subscriptionId, reason }) => ({ subscriptionId: publicId('sub', subscriptionId), reason }));
-  const unmatchedReason = deliveries.length === 0 ? event.unmatched : null;
   const rest = JSON.stringify({
     ...showEvent(event),
-    deliveries: deliveries.map(showDelivery),
+    deliveries: page.data.map(showDelivery),
+    deliveriesNextCursor: page.nextCursor,
     skipped,
-    unmatchedReason,
+    skippedCount: skipped.length + event.skippedMore,
+    unmatchedReason: page.data.length === 0 ? event.unmatched : null,
   });
   return `${rest.slice(0, -1)},"data":${event.data}}`;
 }

@@ -1,5 +1,5 @@
 import Type from 'typebox';
-import type { App, ServerDeps } from './deps.ts';
+import type { App, Check, ServerDeps } from './deps.ts';
 
 const Health = Type.Object({ status: Type.Literal('ok') }, { description: 'The process is alive' });
 
@@ -16,8 +16,10 @@ const Readiness = Type.Object({
 
 const tags = ['Operations'];
 
+const STOPPING: Check = { name: 'process', ok: false, detail: 'the process is stopping' };
+
 /** Probes for whatever runs the process; they need no key. */
-export function healthRoutes(app: App, { readiness }: Pick<ServerDeps, 'readiness'>): void {
+export function healthRoutes(app: App, { readiness, isStopping }: Pick<ServerDeps, 'readiness' | 'isStopping'>): void {
   app.get('/health', {
     schema: { tags, operationId: 'getHealth', summary: 'Liveness', security: [], response: { 200: Health } },
     handler: async () => ({ status: 'ok' as const }),
@@ -28,7 +30,7 @@ export function healthRoutes(app: App, { readiness }: Pick<ServerDeps, 'readines
       tags,
       operationId: 'getReadiness',
       summary: 'Readiness',
-      description: '503 while a service that Postrider leans on is away.',
+      description: '503 while a service that Postrider leans on is away, and from SIGTERM on.',
       security: [],
       response: {
         200: Type.Object(Readiness.properties, { description: 'Everything can be reached' }),
@@ -36,7 +38,7 @@ export function healthRoutes(app: App, { readiness }: Pick<ServerDeps, 'readines
       },
     },
     handler: async (_request, reply) => {
-      const checks = [...(await readiness())];
+      const checks = isStopping() ? [STOPPING] : [...(await readiness())];
       const ready = checks.every(({ ok }) => ok);
       return reply.code(ready ? 200 : 503).send({ ready, checks });
     },

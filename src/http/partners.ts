@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { newId } from '../domain/ids.ts';
+import { OPERATOR_PARTNER } from '../domain/operational.ts';
 import type { Partner as StoredPartner } from '../store/partners.ts';
 import { isPartnerId, noPartner } from './access.ts';
 import { actorOf } from './actor.ts';
@@ -149,17 +150,27 @@ function changeRoutes(app: App, { partners }: Pick<ServerDeps, 'partners'>): voi
       operationId: 'deletePartner',
       summary: 'Delete a partner',
       description:
-        'Its subscriptions go with it and its keys are revoked. Its records stay, and so its id is not given again.',
+        'Its subscriptions go with it and its keys are revoked. Its records stay, and so its id is not given again. ' +
+        `\`${OPERATOR_PARTNER}\` stays.`,
       params: PartnerPath,
-      response: { 204: Nothing, ...problems(403, 404) },
+      response: { 204: Nothing, ...problems(403, 404, 409) },
     },
     handler: async (request, reply) => {
       const { partnerId } = request.params;
+      if (partnerId === OPERATOR_PARTNER) throw operatorsOwn();
       if (!isPartnerId(partnerId) || !(await partners.remove(partnerId, actorOf(request)))) throw noPartner(partnerId);
       return reply.code(204).send(null);
     },
   });
 }
+
+/** Deleted, it could not be made again: its id would stay with its records. */
+const operatorsOwn = () =>
+  conflict(
+    'operator_partner',
+    `partner ${OPERATOR_PARTNER} is the operator’s own, for Postrider’s news that concern no partner: it cannot be deleted. ` +
+      'Delete its subscriptions to hear none',
+  );
 
 const show = ({ id, name, metadata, createdAt, updatedAt }: StoredPartner): Static<typeof Partner> => ({
   id,

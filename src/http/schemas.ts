@@ -123,14 +123,15 @@ export const showPage = <T, U>({ data, nextCursor }: Page<T>, show: (row: T) => 
   nextCursor,
 });
 
+export const invalidCursor = (): HttpProblem =>
+  new HttpProblem(400, 'invalid_cursor', 'the cursor is not one that this list gave: start without one');
+
 /** What a query asks of a list. Throws the problem `invalid_cursor`. */
 export function pageRequest(list: ListName, { limit = 50, cursor }: { limit?: number; cursor?: string }): PageRequest {
   if (!Number.isInteger(limit)) throw validationFailed([{ path: '?limit', message: 'must be integer' }]); // 1e400 is no number to JSON
   if (cursor === undefined) return { limit };
   const before = decodeCursor(list, cursor);
-  if (before === null) {
-    throw new HttpProblem(400, 'invalid_cursor', 'the cursor is not one that this list gave: start without one');
-  }
+  if (before === null) throw invalidCursor();
   return { limit, before };
 }
 

@@ -82,7 +82,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     reply.header('x-request-id', request.id);
     done();
   });
-  drainOnClose(app);
+  drainOnClose(app, deps.isStopping);
   keepRouteTable(app);
   takeJson(app);
   for (const schema of SHARED) app.addSchema(schema);

@@ -65,7 +65,7 @@ function messageOf({ keyword, params, message, parentSchema }: ErrorObject): str
     case 'pattern':
       return `must look like ${parentSchema?.examples?.[0]} (${params.pattern})`;
     case 'format':
-      return 'must be an ISO 8601 time with an offset, such as 2026-01-31T12:00:00Z';
+      return 'must be an ISO 8601 time with an offset, such as 2026-01-31T12:00:00Z, of the years 1 to 9999 (UTC)';
     default:
       return message ?? 'is not valid';
   }

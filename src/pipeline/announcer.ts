@@ -5,6 +5,7 @@ import type { Event } from '../domain/event.ts';
 import { eventIdOfMessage, publicId } from '../domain/ids.ts';
 import { isOperational, OPERATOR_PARTNER, type OperationalNews, operationalEvent } from '../domain/operational.ts';
 import type { DeadLetter } from '../domain/record.ts';
+import { TEST_EVENT_TYPE } from '../domain/recovery.ts';
 import { coversType } from '../domain/subscription.ts';
 import type { Attempted, DeliveryToAttempt } from './attempt.ts';
 import type { DeliverableSubscription, SubscriptionCache } from './subscription-cache.ts';
@@ -38,10 +39,10 @@ export function createAnnouncer(ports: AnnouncerPorts) {
   }
 
   return {
-    /** A delivery's attempts are used up, or it was exhausted before and has now succeeded. */
+    /** A delivery's attempts are used up, or it was exhausted before and has now succeeded. Not of a test: whoever asked sees it. */
     delivery(delivery: DeliveryToAttempt, { result, verdict }: Attempted): Promise<void> | undefined {
       const type = newsOf(delivery, verdict.state);
-      if (!type || isOperational(delivery.event.type)) return undefined;
+      if (!type || isOperational(delivery.event.type) || delivery.event.type === TEST_EVENT_TYPE) return undefined;
       const { deliveryId, subscription, event, progress } = delivery;
       const attemptCount = progress.attemptCount + 1;
       const data = { ...aboutDelivery(delivery), attemptCount, lastAttempt: lastAttempt(result) };
@@ -65,9 +66,15 @@ export function createAnnouncer(ports: AnnouncerPorts) {
       return tell({ partnerId, type: 'subscription.failing', key, data });
     },
 
-    disabled({ id, partnerId, url }: DeliverableSubscription, reason: 'gone' | 'failing', result: AttemptResult) {
+    /** @param updatedAt of the subscription as it was enabled: when it is enabled again, and disabled again, that is news */
+    disabled(
+      { id, partnerId, url }: DeliverableSubscription,
+      reason: 'gone' | 'failing',
+      updatedAt: Date,
+      result: AttemptResult,
+    ) {
       const data = { subscriptionId: publicId('sub', id), url, reason, lastAttempt: lastAttempt(result) };
-      return tell({ partnerId, type: 'subscription.disabled', key: `${id} ${reason}`, data });
+      return tell({ partnerId, type: 'subscription.disabled', key: `${id} ${reason} ${updatedAt.getTime()}`, data });
     },
 
     /** Dead letters are the operator's: most of them have no partner, and none has one that could mend it. */

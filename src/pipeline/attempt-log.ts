@@ -11,6 +11,7 @@ export interface AttemptLog {
 export function logged(attempt: Attempt, log: AttemptLog): Attempt {
   return async (delivery) => {
     const attempted = await attempt(delivery);
+    if (attempted.result.cutShort === 'unsent') return attempted;
     const level = attempted.result.outcome === 'succeeded' ? 'debug' : 'info';
     if (log.isLevelEnabled(level)) log[level](describe(delivery, attempted), 'attempt.finished');
     return attempted;

@@ -174,6 +174,11 @@ export function createDispatch(ports: DispatchPorts, settings: DispatchSettings)
     const attempted = await ports
       .attempt(toAttempt)
       .finally(() => ports.slots.leave(subscription.id, performance.now() - since));
+    // Our own stop came first, and no request was made. Parked, any worker takes it within half a second; handed back with its
+    // message, it would have to wait for the event's lease.
+    if (attempted.result.cutShort === 'unsent') {
+      return ports.record({ ...delivery, eventRecord, result: null, verdict: PARKED });
+    }
     await ports.announcer.delivery(toAttempt, attempted);
     await ports.record({ ...delivery, eventRecord, ...attempted });
     if (attempted.verdict.nextDelayMs !== null) ports.scheduled(attempted.verdict.nextDelayMs);

@@ -6,6 +6,7 @@ import {
   type HealthChange,
   type Observed,
   observe,
+  type SharedHealth,
   STREAK_GAP_MS,
 } from '../domain/breaker.ts';
 import { isOperational } from '../domain/operational.ts';
@@ -16,9 +17,17 @@ import type { SentSubscription } from './subscription-cache.ts';
 
 /** What keeping the subscriptions' health needs from outside. */
 export interface HealthPorts {
-  /** Changes the shared row under its lock, and answers what it is then. Waits until it is written. */
-  changeHealth(subscriptionId: string, change: (health: Health | null) => Health | null): Promise<Health | null>;
-  disable(subscription: SentSubscription, reason: 'gone' | 'failing'): Promise<void>;
+  /**
+   * Changes the shared row under its lock, and answers what it is then. Waits until it is written. Changes nothing for a
+   * subscription that is deleted, disabled or has another URL by now.
+   */
+  changeHealth(subscription: SentSubscription, change: (health: Health | null) => Health | null): Promise<SharedHealth>;
+  /**
+   * Disables it, if it is still what was attempted, and still failing since then (null: whatever its health).
+   *
+   * @returns whether it was disabled
+   */
+  disable(subscription: SentSubscription, reason: 'gone' | 'failing', failingSince: Date | null): Promise<boolean>;
   readonly announcer: Pick<Announcer, 'failing' | 'disabled'>;
   readonly rules: BreakerRules;
   readonly now?: () => number;
@@ -52,14 +61,13 @@ const SLOWED = new Set([429, 503]);
 export function createHealth(ports: HealthPorts) {
   const { rules, now = Date.now } = ports;
   const troubled = new Map<string, Known>();
-  let isStopped = false;
 
   /** Takes what an attempt means for its subscription. After its result is on record. */
   function settled(delivery: DeliveryToAttempt, { result }: Attempted): Promise<void> | undefined {
     const { id } = delivery.subscription;
-    if (isStopped) return undefined;
+    if (result.cutShort) return undefined;
     if (result.outcome === 'succeeded' && !troubled.has(id) && !delivery.probe) return undefined;
-    if (isGone(result)) return disable(delivery, result, 'gone');
+    if (isGone(result)) return gone({ delivery, result });
     const known = knownOf(id);
     count(known, result);
     return takeIn(known, delivery, result);
@@ -96,7 +104,7 @@ export function createHealth(ports: HealthPorts) {
     const seen = observed(known, delivery, result);
     const change = observe(known.health, seen, rules, new Date(now()));
     if (change.health !== known.health || seen.probe || change.alarms.length > 0) {
-      known.changing = share({ delivery, result }, seen, change).finally(() => {
+      known.changing = share({ delivery, result }, seen).finally(() => {
         known.changing = null;
       });
       await known.changing;
@@ -104,40 +112,48 @@ export function createHealth(ports: HealthPorts) {
     forgetIfWell(delivery.subscription.id, known);
   }
 
-  /** Told first, then written: whoever dies in between does both again. What only the shared row shows is told after. */
-  async function share(done: Done, seen: Observed, expected: HealthChange): Promise<void> {
-    await sound(done, expected, expected.alarms);
-    if (expected.alarms.some(({ kind }) => kind === 'disable')) return;
-    let change = expected;
-    const { id } = done.delivery.subscription;
-    const shared = await ports.changeHealth(id, (health) => {
-      change = observe(health, seen, rules, new Date(now()));
-      return change.health;
-    });
-    set(id, shared);
-    const said = new Set(expected.alarms.map(nameOf));
-    await sound(
-      done,
-      change,
-      change.alarms.filter((alarm) => !said.has(nameOf(alarm))),
-    );
-  }
-
-  async function sound({ delivery, result }: Done, { health }: HealthChange, alarms: readonly Alarm[]): Promise<void> {
-    for (const alarm of alarms) {
-      if (alarm.kind === 'disable') await disable(delivery, result, 'failing');
-      else if (health) await ports.announcer.failing(delivery.subscription, alarm, health, result);
+  /**
+   * Decided under the lock, on the shared row. What has to be told is told first, then written, with another decision: whoever
+   * dies in between does both again, and the lock is not held while SNS answers.
+   */
+  async function share(done: Done, seen: Observed): Promise<void> {
+    const { subscription } = done.delivery;
+    const told = new Set<string>();
+    for (;;) {
+      let decided: HealthChange = { health: null, alarms: [] };
+      let untold: readonly Alarm[] = [];
+      const shared = await ports.changeHealth(subscription, (health) => {
+        decided = observe(health, seen, rules, new Date(now()));
+        untold = decided.alarms.filter((alarm) => !told.has(nameOf(alarm)));
+        return untold.every(({ kind }) => kind === 'disable') ? decided.health : health;
+      });
+      set(subscription.id, shared.health);
+      if (!shared.updatedAt) return; // it is not what was attempted any more
+      for (const alarm of untold) {
+        if (alarm.kind === 'disable') return disable(done, shared, 'failing');
+        if (decided.health) await ports.announcer.failing(subscription, alarm, decided.health, done.result);
+        told.add(nameOf(alarm));
+      }
+      if (untold.length === 0) return;
     }
   }
 
-  async function disable(
-    { subscription, event }: DeliveryToAttempt,
-    result: AttemptResult,
-    reason: 'gone' | 'failing',
-  ) {
-    if (!isOperational(event.type)) await ports.announcer.disabled(subscription, reason, result);
-    await ports.disable(subscription, reason);
-    troubled.delete(subscription.id);
+  /** The receiver says so itself: no failures need be counted. */
+  async function gone(done: Done): Promise<void> {
+    const { subscription } = done.delivery;
+    const shared = await ports.changeHealth(subscription, (health) => health);
+    if (shared.updatedAt) await disable(done, shared, 'gone');
+    else set(subscription.id, shared.health);
+  }
+
+  async function disable({ delivery, result }: Done, shared: SharedHealth, reason: 'gone' | 'failing'): Promise<void> {
+    const { subscription, event } = delivery;
+    const { health, updatedAt } = shared;
+    if (updatedAt && !isOperational(event.type)) {
+      await ports.announcer.disabled(subscription, reason, updatedAt, result);
+    }
+    const failingSince = reason === 'failing' ? (health?.failingSince ?? null) : null;
+    if (await ports.disable(subscription, reason, failingSince)) troubled.delete(subscription.id);
   }
 
   function forgetIfWell(id: string, known: Known): void {
@@ -160,10 +176,6 @@ export function createHealth(ports: HealthPorts) {
       return health !== null && health !== undefined && health.breaker !== 'closed';
     },
     settled,
-    /** From now on results mean nothing: a stop ends attempts that are under way, which is not their receivers' fault. */
-    stop(): void {
-      isStopped = true;
-    },
     set,
     /** Everything that is shared, read anew: what was heard before may be out of date. */
     replace(all: ReadonlyMap<string, Health>): void {

@@ -11,6 +11,8 @@ export interface RedrivableLetter {
   readonly partnerId: string | null;
   /** Told apart by it: a letter that has come back in the meantime. */
   readonly lastSeenAt: Date;
+  /** It is one of a bulk redrive: when it is due. */
+  readonly redriveAt: Date | null;
 }
 
 export interface RedriveMessage {
@@ -35,10 +37,12 @@ export interface RedrivePorts {
   isEvent(id: string): Promise<boolean>;
   /** To the topic: the front door. */
   publish(message: RedriveMessage): Promise<RedrivePublished>;
-  /** Notes that it was published, unless it has come back by now, and who asked for it; null: a bulk redrive. */
-  markRedriven(letter: Pick<RedrivableLetter, 'id' | 'lastSeenAt'>, by: Actor | null): Promise<unknown>;
-  /** It cannot be redriven: it goes on waiting for a person. */
-  putBack(id: string): Promise<void>;
+  /** Puts on record who asks for this one, and takes it under a lease, as `claimDue` does; false when it waits no more. */
+  ask(id: string, by: Actor): Promise<boolean>;
+  /** Notes that it was published, unless it has come back by now. */
+  markRedriven(letter: Pick<RedrivableLetter, 'id' | 'lastSeenAt'>): Promise<void>;
+  /** It was not published: it waits for its turn in a bulk redrive, or (null) for a person. */
+  putBack(id: string, redriveAt: Date | null): Promise<void>;
   /** Told of each letter of a bulk redrive that goes on waiting. */
   onRefused(id: string, why: string): void;
 }
@@ -55,17 +59,29 @@ const BATCH = 50;
 /** SNS passes raw messages with up to ten attributes; SQS would drop those with more. */
 const MAX_ATTRIBUTES = 10;
 
-/** Publish first, then note it: a crash in between publishes twice, and the event's id makes one of it. */
+/**
+ * Asked for on record first, be it one letter or all; then published, then noted. A crash before the note publishes it again, when the
+ * lease has run out, and the event's id makes one of it.
+ */
 export function createRedrive(ports: RedrivePorts, { lanes, now = Date.now }: RedriveSettings) {
-  async function redrive(letter: RedrivableLetter, by: Actor | null): Promise<Exclude<Redriven, 'not_found'>> {
-    const canHaveId = canBecomeItsEvent(letter.id, new Date(now()));
-    if (!canHaveId && (await ports.isEvent(letter.id))) return 'already_an_event';
+  const canHaveId = ({ id }: RedrivableLetter) => canBecomeItsEvent(id, new Date(now()));
+  const isPast = async (letter: RedrivableLetter) => !canHaveId(letter) && (await ports.isEvent(letter.id));
+
+  async function publish(letter: RedrivableLetter): Promise<RedrivePublished> {
     const published = await ports.publish({
-      body: canHaveId ? withEventId(letter.body, letter.id) : letter.body,
+      body: canHaveId(letter) ? withEventId(letter.body, letter.id) : letter.body,
       attributes: attributesOf(letter),
       groupId: letter.partnerId ?? 'dead-letters',
     });
-    if (published.ok) await ports.markRedriven(letter, by);
+    if (published.ok) await ports.markRedriven(letter);
+    return published;
+  }
+
+  async function redriveOne(letter: RedrivableLetter, by: Actor): Promise<Redriven> {
+    if (await isPast(letter)) return 'already_an_event';
+    if (!(await ports.ask(letter.id, by))) return 'not_found';
+    const published = await publish(letter);
+    if (!published.ok) await ports.putBack(letter.id, letter.redriveAt); // whoever asked is told so
     return published;
   }
 
@@ -76,17 +92,17 @@ export function createRedrive(ports: RedrivePorts, { lanes, now = Date.now }: Re
   }
 
   async function redriveClaimed(letter: RedrivableLetter): Promise<void> {
-    const outcome = await redrive(letter, null);
+    const outcome = (await isPast(letter)) ? 'already_an_event' : await publish(letter);
     if (outcome !== 'already_an_event' && (outcome.ok || PASSING.has(outcome.problem))) return; // its lease ends, and it is due again
     ports.onRefused(letter.id, outcome === 'already_an_event' ? outcome : outcome.detail);
-    await ports.putBack(letter.id);
+    await ports.putBack(letter.id, null);
   }
 
   return {
     /** One letter, now. */
     async one(id: string, by: Actor): Promise<Redriven> {
       const letter = await ports.findWaiting(id);
-      return letter ? redrive(letter, by) : 'not_found';
+      return letter ? redriveOne(letter, by) : 'not_found';
     },
     /**
      * Those of a bulk redrive that are due.

@@ -15,7 +15,7 @@ export interface Redriver {
   wake(): void;
 }
 
-/** Between two goes while there is work: with 50 letters in a go, this caps the rate. */
+/** Between two goes while there is work. What a go may take is capped for all processes together. */
 const BUSY_MS = 1_000;
 
 /** Another process may have died with a redrive half done. */

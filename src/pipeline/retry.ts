@@ -43,6 +43,8 @@ const FIRST_SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
 /** Takes what is due and attempts it. Crash recovery is the same: a dead worker's lease is a due time like any other. */
 export function createRetry(ports: RetryPorts) {
   const inFlight = new Set<Promise<void>>();
+  /** Attempts that are under way or wait to be recorded, by delivery and number. */
+  const inHand = new Set<string>();
   let after = FIRST_SUBSCRIPTION;
   /** The last claim passed by subscriptions that had no free slot: look again as soon as one has. */
   let starved = false;
@@ -65,7 +67,10 @@ export function createRetry(ports: RetryPorts) {
     const limits = { limit: Math.min(Math.ceil(total / 2), CLAIM_LIMIT), perSubscription, free: busy, after };
     const { claimed, next } = await ports.claim(limits);
     after = next;
-    for (const delivery of claimed) startInTime(delivery);
+    for (const delivery of claimed) {
+      // Postgres was away for longer than the lease: the same attempt's result is in hand already, and waits to be recorded.
+      if (!inHand.has(keyOf(delivery))) startInTime(delivery);
+    }
     return { claimed: claimed.length, more: next !== FIRST_SUBSCRIPTION };
   }
 
@@ -94,11 +99,14 @@ export function createRetry(ports: RetryPorts) {
   }
 
   function start(delivery: ClaimedDelivery): void {
+    const key = keyOf(delivery);
+    inHand.add(key);
     ports.slots.occupy(delivery.subscriptionId);
     const since = performance.now();
     const work = retry(delivery)
       .catch((error) => ports.onError(error, 'retry'))
       .finally(() => {
+        inHand.delete(key);
         ports.slots.leave(delivery.subscriptionId, performance.now() - since);
         if (starved) ports.scheduled(0);
       });
@@ -106,14 +114,16 @@ export function createRetry(ports: RetryPorts) {
   }
 
   async function retry(delivery: ClaimedDelivery): Promise<void> {
+    const { deliveryId, progress } = delivery;
     const subscription = await subscriptionOf(delivery);
-    if (!subscription || !isSent(subscription)) return ports.cancel(delivery.deliveryId);
+    if (!subscription || !isSent(subscription)) return ports.cancel(deliveryId);
     if (!subscription.enabled) return; // disabled a moment ago: it waits, and is passed by until enabled again
     const toAttempt = { ...delivery, subscription };
     const attempted = await ports.attempt(toAttempt);
     const { result, verdict } = attempted;
+    if (result.cutShort === 'unsent') return ports.putBack(deliveryId, progress.attemptCount); // our own stop came first
     await ports.announcer.delivery(toAttempt, attempted);
-    await ports.record({ deliveryId: delivery.deliveryId, progress: delivery.progress, result, verdict });
+    await ports.record({ deliveryId, progress, result, verdict });
     if (verdict.nextDelayMs !== null) ports.scheduled(verdict.nextDelayMs);
     else if (subscription.ordered) ports.scheduled(0); // the next in line
     await ports.health.settled(toAttempt, attempted);
@@ -132,5 +142,7 @@ export function createRetry(ports: RetryPorts) {
 
   return { claimOnce, idle };
 }
+
+const keyOf = ({ deliveryId, progress }: ClaimedDelivery): string => `${deliveryId} ${progress.attemptCount}`;
 
 export type Retry = ReturnType<typeof createRetry>;

@@ -52,6 +52,12 @@ export function createSubscriptionCache({ load, max = 10_000 }: SubscriptionCach
   function get(partnerId: string) {
     const entry = known.get(partnerId);
     if (entry) return entry;
+    // A load under way may have begun before the partner was there: its "none" is no answer to a question asked since.
+    const shared = loading.get(partnerId);
+    return shared ? shared.then((loaded) => loaded ?? begin(partnerId)) : begin(partnerId);
+  }
+
+  function begin(partnerId: string): Promise<PartnerSubscriptions | null> {
     const reading = loading.get(partnerId) ?? read(partnerId);
     loading.set(partnerId, reading);
     return reading;

@@ -10,6 +10,7 @@ export { type Consumer, type ConsumerOptions, createConsumer, type ErrorContext 
 export type { Message } from './leases.ts';
 export { hasOnlyAllowedCharacters, MAX_MESSAGE_BYTES, messageBytes, type OutgoingMessage } from './message.ts';
 export { createPublisher, type Publisher, type PublisherOptions, type PublishResult } from './publisher.ts';
+export { createTopicProbe, type TopicProbe, type TopicProbeOptions, type TopicState } from './topic-probe.ts';
 export { ensureTopology } from './topology.ts';
 export type { Topology } from './topology-aws.ts';
 export { checkTopology, type ExistingTopology, type TopologyFinding } from './topology-check.ts';

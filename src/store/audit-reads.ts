@@ -1,6 +1,8 @@
-import { uuidFloor } from '../domain/ids.ts';
+import type pg from 'pg';
 import type { PrismaClient } from '../generated/prisma/client.ts';
 import { type Page, type PageRequest, toPage } from './cursor.ts';
+import { idBounds, type TimeRange } from './events.ts';
+import { type Scan, scanFloor } from './scan.ts';
 
 /** One action, as it is on record. */
 export interface StoredAudit {
@@ -16,11 +18,9 @@ export interface StoredAudit {
   readonly requestId: string | null;
 }
 
-export interface AuditFilter {
+export interface AuditFilter extends TimeRange {
   readonly partnerId?: string | undefined;
   readonly action?: string | undefined;
-  readonly since?: Date | undefined;
-  readonly until?: Date | undefined;
 }
 
 export interface AuditReads {
@@ -28,21 +28,27 @@ export interface AuditReads {
   list(filter: AuditFilter, page: PageRequest): Promise<Page<StoredAudit>>;
 }
 
-/** Reads of the audit trail; every change writes it (`audit.ts`). */
-export function createAuditReads(prisma: PrismaClient): AuditReads {
+/** Reads of the audit trail; every change writes it (`audit.ts`). Both arguments are the same database. */
+export function createAuditReads(prisma: PrismaClient, pool: pg.Pool): AuditReads {
   return {
-    async list({ partnerId, action, since, until }, { limit, before }) {
+    async list(filter, { limit, before }) {
+      const { partnerId, action } = filter;
+      const bounds = idBounds(filter, before);
+      const floor = action === undefined ? null : await floorFor(pool, partnerId, bounds);
       const where = {
         ...(partnerId === undefined ? {} : { partnerId }),
         ...(action === undefined ? {} : { action }),
-        AND: [
-          ...(since ? [{ id: { gte: uuidFloor(since) } }] : []),
-          ...(until ? [{ id: { lt: uuidFloor(until) } }] : []),
-          ...(before ? [{ id: { lt: before } }] : []),
-        ],
+        id: { gte: floor ?? bounds.from, lt: bounds.before },
       };
       const rows = await prisma.audit.findMany({ where, orderBy: { id: 'desc' }, take: limit + 1 });
-      return toPage('audit', rows, limit, ({ id }) => id);
+      return toPage('audit', rows, limit, ({ id }) => id, floor);
     },
   };
+}
+
+/** Actions have no index, and the trail is kept for ever: a page looks at a stretch of it. */
+function floorFor(pool: pg.Pool, partnerId: string | undefined, bounds: Pick<Scan, 'from' | 'before'>) {
+  const whose =
+    partnerId === undefined ? { where: 'true', values: [] } : { where: 'partner_id = $1', values: [partnerId] };
+  return scanFloor(pool, { table: 'audit', ...whose, ...bounds });
 }

@@ -4,6 +4,13 @@ import { newId, publicId } from '../domain/ids.ts';
 import { auditedFrom, auditValues } from './audit.ts';
 import { untilStored } from './transient.ts';
 
+/**
+ * What canceling sets. One that a worker has in hand stays `leased`, and keeps the lease's end in `resume_at`: until then, or until
+ * the attempt is recorded, another one would be the same attempt twice.
+ */
+export const CANCELED = `state = 'canceled', next_attempt_at = NULL, finished_at = now(),
+  resume_at = CASE WHEN leased THEN next_attempt_at END`;
+
 /** Rows in one statement: each is some 10 ms, and locks nobody out for longer. */
 const CHUNK = 1_000;
 
@@ -34,7 +41,7 @@ async function cancelChunk(pool: pg.Pool, values: unknown[]): Promise<number> {
     name: 'cancel-pending',
     text: `
       WITH changed AS (
-        UPDATE deliveries SET state = 'canceled', next_attempt_at = NULL, resume_at = NULL, finished_at = now()
+        UPDATE deliveries SET ${CANCELED}
         WHERE state = 'pending' AND id = ANY(ARRAY(
           SELECT id FROM deliveries WHERE subscription_id = $1 AND state = 'pending' AND id <= $2
           ORDER BY next_attempt_at LIMIT ${CHUNK} FOR UPDATE))

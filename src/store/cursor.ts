@@ -1,8 +1,7 @@
-import { PARTNER_ID } from '../domain/event.ts';
+import { isStorableTime, PARTNER_ID } from '../domain/event.ts';
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const isUuid = (text: string): boolean => UUID.test(text);
-const isCount = (text: string): boolean => /^\d{1,18}$/.test(text);
 
 /** The lists that page, each with what a position in it looks like. */
 const POSITIONS = {
@@ -12,7 +11,7 @@ const POSITIONS = {
   events: isUuid,
   deliveries: isUuid,
   recoveries: isUuid,
-  feed: isCount,
+  feed: isPlaceInFeed,
   deadLetters: isUuid,
   audit: isUuid,
 } as const;
@@ -68,5 +67,11 @@ export function toPage<T>(
 function isTimeAndPartner(text: string): boolean {
   const [time = '', id = ''] = text.split(' ', 2);
   const ms = Date.parse(time);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === time && PARTNER_ID.test(id);
+  return isStorableTime(ms) && new Date(ms).toISOString() === time && PARTNER_ID.test(id);
+}
+
+/** `<subscription's UUID> 1042`: every feed counts by itself. */
+function isPlaceInFeed(text: string): boolean {
+  const [subscriptionId = '', position = ''] = text.split(' ', 2);
+  return isUuid(subscriptionId) && /^\d{1,18}$/.test(position);
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Outcome, Trigger } from '../domain/attempt.ts';
 import type { DeliveryState } from '../domain/delivery.ts';
-import { deliveryIdRange } from '../domain/ids.ts';
+import { deliveryId } from '../domain/ids.ts';
 import { type Page, type PageRequest, toPage } from './cursor.ts';
 import { type DeliveryFilter, deliveryRows } from './delivery-lists.ts';
 
@@ -46,8 +46,8 @@ export interface StoredDelivery {
 export interface DeliveryReads {
   /** A partner's deliveries, newest event first; those of deleted subscriptions included. */
   list(partnerId: string, filter: DeliveryFilter, page: PageRequest): Promise<Page<StoredDelivery>>;
-  /** All deliveries of one event of the partner. */
-  ofEvent(partnerId: string, eventId: string): Promise<StoredDelivery[]>;
+  /** Which of these subscriptions have a delivery of the event. */
+  reached(eventId: string, subscriptionIds: readonly string[]): Promise<ReadonlySet<string>>;
   /** Null when the partner has no such delivery. */
   find(partnerId: string, id: string): Promise<StoredDelivery | null>;
   /** All attempts of a delivery, first to last. */
@@ -58,11 +58,11 @@ export interface DeliveryReads {
 export function createDeliveryReads(pool: pg.Pool): DeliveryReads {
   return {
     list: (...asked) => list(pool, ...asked),
-    async ofEvent(partnerId, eventId) {
-      const { from, to } = deliveryIdRange(eventId);
-      const rows = `SELECT d.* FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id
-        WHERE d.id BETWEEN $1 AND $2 AND d.event_id = $3 AND s.partner_id = $4 ORDER BY d.id DESC`;
-      return query(pool, partnerId, rows, [from, to, eventId, partnerId]);
+    async reached(eventId, subscriptionIds) {
+      if (subscriptionIds.length === 0) return new Set();
+      const text = 'SELECT subscription_id AS id FROM deliveries WHERE id = ANY($1)';
+      const { rows } = await pool.query<{ id: string }>(text, [subscriptionIds.map((id) => deliveryId(eventId, id))]);
+      return new Set(rows.map(({ id }) => id));
     },
     async find(partnerId, id) {
       const rows = `SELECT d.* FROM deliveries d JOIN subscriptions s ON s.id = d.subscription_id

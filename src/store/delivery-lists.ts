@@ -3,7 +3,7 @@ import type { DeliveryState } from '../domain/delivery.ts';
 import { deliveryIdRange } from '../domain/ids.ts';
 import type { PageRequest } from './cursor.ts';
 import { idBounds, type TimeRange } from './events.ts';
-import { scanFloor } from './scan.ts';
+import { ROWS_LOOKED_AT, scanFloor } from './scan.ts';
 
 export interface DeliveryFilter extends TimeRange {
   readonly state?: DeliveryState | undefined;
@@ -107,29 +107,53 @@ const head = (id: string): string => id.slice(0, 18);
 
 /**
  * Goes along the partner's events and takes each one's deliveries: what it costs does not grow with the number of subscriptions. Events
- * that matched nothing and other types are passed by, so it looks at a stretch at a time.
+ * that matched nothing and other types are passed by, and so are deliveries in other states, so it looks at a stretch at a time.
  */
 async function ofPartnersEvents(pool: pg.Pool, asked: Asked): Promise<DeliveryRows> {
   const { partnerId, filter, limit, from, before } = asked;
   const events = { from: `${head(from)}-0000-000000000000`, before: `${head(before)}-ffff-ffffffffffff` };
   const scan = { table: 'events', where: 'partner_id = $1', values: [partnerId], ...events } as const;
-  const floor = await scanFloor(pool, scan);
-  const { text, values } = withFilter([partnerId, from, before, floor ?? events.from, events.before], filter);
+  const eventFloor = await scanFloor(pool, scan);
+  const values: unknown[] = [partnerId, from, before, eventFloor ?? events.from, events.before];
   const type = filter.eventType === undefined ? '' : `AND type = $${values.push(filter.eventType)}`;
+  const walk = { values: [...values], type };
+  const deliveryFloor = filter.state === undefined ? null : await deliveriesFloor(pool, walk);
+  if (deliveryFloor) values[1] = deliveryFloor;
+  const { text } = withFilter(values, filter);
   return {
-    text: `
-      SELECT d.* FROM (
-        SELECT id, left(id::text, 18) AS head, lag(left(id::text, 18)) OVER (ORDER BY id DESC) AS above
-        FROM events WHERE partner_id = $1 AND id >= $4 AND id < $5 ${type}
-      ) e CROSS JOIN LATERAL (
-        SELECT * FROM deliveries WHERE id >= (e.head || '-0000-000000000000')::uuid AND id <= (e.head || '-ffff-ffffffffffff')::uuid
-          AND id >= $2 AND id < $3 ${text} AND ${OWN} ORDER BY id DESC LIMIT ${limit + 1}
-      ) d
-      WHERE e.above IS DISTINCT FROM e.head
-      ORDER BY e.id DESC, d.id DESC LIMIT ${limit + 1}`,
+    text: alongEvents({ type, text: `${text} AND ${OWN}`, columns: '*', limit: limit + 1 }),
     values,
-    restBefore: floor && `${head(floor)}-0000-000000000000`,
+    restBefore: deliveryFloor ?? (eventFloor && `${head(eventFloor)}-0000-000000000000`),
   };
+}
+
+interface Walk {
+  /** A condition on the events. */
+  readonly type: string;
+  /** Conditions on their deliveries. */
+  readonly text: string;
+  readonly columns: string;
+  readonly limit: number;
+}
+
+/** Deliveries `$2` … `$3` of the partner `$1`, along its events `$4` … `$5`: newest event first. */
+const alongEvents = ({ type, text, columns, limit }: Walk): string => `
+  SELECT d.* FROM (
+    SELECT id, left(id::text, 18) AS head, lag(left(id::text, 18)) OVER (ORDER BY id DESC) AS above
+    FROM events WHERE partner_id = $1 AND id >= $4 AND id < $5 ${type}
+  ) e CROSS JOIN LATERAL (
+    SELECT ${columns} FROM deliveries WHERE id >= (e.head || '-0000-000000000000')::uuid AND id <= (e.head || '-ffff-ffffffffffff')::uuid
+      AND id >= $2 AND id < $3 ${text} ORDER BY id DESC LIMIT ${limit}
+  ) d
+  WHERE e.above IS DISTINCT FROM e.head
+  ORDER BY e.id DESC, d.id DESC LIMIT ${limit}`;
+
+/** An event can have thousands of deliveries: with a state to look for, no more rows are looked at than of a list with an index. */
+async function deliveriesFloor(pool: pg.Pool, { values, type }: { values: unknown[]; type: string }) {
+  const text = `SELECT id::text FROM (${alongEvents({ type, text: '', columns: 'id', limit: ROWS_LOOKED_AT })}) looked
+    OFFSET ${ROWS_LOOKED_AT - 1}`;
+  const { rows } = await pool.query<{ id: string }>(text, values);
+  return rows[0]?.id ?? null;
 }
 
 /** Conditions on a delivery's own columns; their values come after those given. */

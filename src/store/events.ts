@@ -15,8 +15,10 @@ export interface EventSummary {
 export interface StoredEvent extends EventSummary {
   /** JSON text, as the producer sent it. */
   readonly data: string;
-  /** The subscriptions it passed by, and why. */
+  /** The subscriptions it passed by, and why: the first hundred. */
   readonly skipped: readonly Skipped[];
+  /** How many more it passed by. */
+  readonly skippedMore: number;
   /** Why it concerned nobody; null when it did. */
   readonly unmatched: UnmatchedReason | null;
 }
@@ -54,8 +56,11 @@ interface EventRow {
   timestamp: string | null;
 }
 
-/** An entry of an event's `skipped`: a subscription passed by, or, alone, why the event concerned nobody. */
-type SkippedEntry = Skipped | Unmatched;
+/** An entry of an event's `skipped`: a subscription passed by; at the end, how many more; or, alone, why the event concerned nobody. */
+type SkippedEntry = Skipped | More | Unmatched;
+interface More {
+  readonly more: number;
+}
 interface Unmatched {
   readonly reason: UnmatchedReason;
 }
@@ -89,8 +94,10 @@ async function find(pool: pg.Pool, partnerId: string, id: string): Promise<Store
   if (!row) return null;
   const entries = row.skipped ?? [];
   const skipped = entries.filter((each): each is Skipped => 'subscriptionId' in each);
-  const unmatched = entries.find((each): each is Unmatched => !('subscriptionId' in each))?.reason ?? null;
-  return { ...toSummary(partnerId, row), data: row.data, skipped, unmatched };
+  const skippedMore = entries.find((each): each is More => 'more' in each)?.more ?? 0;
+  const isUnmatched = (each: SkippedEntry): each is Unmatched => !('subscriptionId' in each) && !('more' in each);
+  const unmatched = entries.find(isUnmatched)?.reason ?? null;
+  return { ...toSummary(partnerId, row), data: row.data, skipped, skippedMore, unmatched };
 }
 
 const toSummary = (partnerId: string, { id, type, timestamp }: EventRow): EventSummary => ({

@@ -8,6 +8,13 @@ export interface FeedPage {
   readonly position: string;
 }
 
+/** Where somebody stands in a feed. */
+export interface FeedPlace {
+  readonly subscriptionId: string;
+  /** A position that a page gave; '0': the beginning. */
+  readonly after: string;
+}
+
 export interface Feed {
   /**
    * The events of a polled subscription after a position, in the one order that everybody reads.
@@ -15,6 +22,10 @@ export interface Feed {
    * @param after a position that a page gave; '0': from the beginning
    */
   read(subscriptionId: string, after: string, limit: number): Promise<FeedPage>;
+  /** The last position that was given; '0': none. */
+  head(subscriptionId: string): Promise<string>;
+  /** For each place, in order: is reading on worth it? There is an event, or the subscription is gone. */
+  haveNews(places: readonly FeedPlace[]): Promise<boolean[]>;
 }
 
 /** So many rows get their position at once: a backlog is placed as it is read. */
@@ -32,7 +43,25 @@ export function createFeed(pool: pg.Pool): Feed {
       await place(pool, subscriptionId);
       return readPlaced(pool, subscriptionId, after, limit);
     },
+    async head(subscriptionId) {
+      const text = 'SELECT position::text FROM feed_heads WHERE subscription_id = $1';
+      return (await pool.query<{ position: string }>(text, [subscriptionId])).rows[0]?.position ?? '0';
+    },
+    haveNews: (places) => haveNews(pool, places),
   };
+}
+
+async function haveNews(pool: pg.Pool, places: readonly FeedPlace[]): Promise<boolean[]> {
+  const { rows } = await pool.query<{ news: boolean }>({
+    name: 'feed-news',
+    text: `
+      SELECT EXISTS (SELECT FROM feed WHERE subscription_id = p.id AND position IS NULL)
+        OR EXISTS (SELECT FROM feed WHERE subscription_id = p.id AND position > p.after)
+        OR NOT EXISTS (SELECT FROM subscriptions WHERE id = p.id AND deleted_at IS NULL) AS news
+      FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS p (id, after, number) ORDER BY p.number`,
+    values: [places.map(({ subscriptionId }) => subscriptionId), places.map(({ after }) => after)],
+  });
+  return rows.map(({ news }) => news);
 }
 
 interface FeedRow {

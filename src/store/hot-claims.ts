@@ -30,6 +30,10 @@ const FIRST_SUBSCRIPTION = '00000000-0000-0000-0000-000000000000';
  * ordered one gives the head of its line or nothing: while that is leased, or waits for its retry, the others wait behind it.
  * One with a rate limit gives as many as there are slots in the next 400 ms, to the worker that has its row's lock.
  * One whose breaker is open gives none; when its pause is over, the worker that gets its row's lock takes one: the probe.
+ * For a deleted one none of this counts: what is left of it is only claimed to be canceled.
+ *
+ * In the order of their ids, which is that of `candidates` (a nested loop keeps it): the next claim goes on after the last
+ * subscription that this one has served, so none may be left out before it.
  */
 export const CLAIM = {
   name: 'claim-due-deliveries',
@@ -49,7 +53,7 @@ export const CLAIM = {
       SELECT r.subscription_id, s.rate_limit, greatest(r.next_at, now()) AS first_at,
         1 + floor((${SLOTS_AHEAD_MS} / 1000.0 - extract(epoch FROM greatest(r.next_at, now()) - now())) * s.rate_limit)::int AS slots
       FROM rate_slots r JOIN subscriptions s ON s.id = r.subscription_id
-      WHERE s.rate_limit IS NOT NULL AND r.next_at <= now() + interval '${SLOTS_REFILL_MS} milliseconds'
+      WHERE s.rate_limit IS NOT NULL AND s.deleted_at IS NULL AND r.next_at <= now() + interval '${SLOTS_REFILL_MS} milliseconds'
         AND r.subscription_id IN (SELECT subscription_id FROM waiting)
       FOR UPDATE OF r SKIP LOCKED
     ), candidates AS MATERIALIZED (
@@ -57,33 +61,34 @@ export const CLAIM = {
         coalesce(s.timeout_seconds * 1000, $5::int) + ${LEASE_MARGIN_MS} AS lease_ms,
         least(
           coalesce((SELECT b.free FROM unnest($3::uuid[], $4::int[]) AS b (id, free) WHERE b.id = s.id), $6::int),
-          CASE WHEN s.ordered OR h.subscription_id IS NOT NULL THEN 1
+          CASE WHEN (s.ordered AND s.deleted_at IS NULL) OR h.subscription_id IS NOT NULL THEN 1
             ELSE greatest(4, $2::int / greatest(1, (SELECT count(subscription_id) FROM waiting))) END,
           (SELECT r.slots FROM rated r WHERE r.subscription_id = s.id)
-        ) AS take, s.ordered
+        ) AS take, s.ordered AND s.deleted_at IS NULL AS ordered
       FROM waiting w JOIN subscriptions s ON s.id = w.subscription_id
-      LEFT JOIN subscription_health h ON h.subscription_id = s.id AND h.breaker <> 'closed'
+      LEFT JOIN subscription_health h ON h.subscription_id = s.id AND h.breaker <> 'closed' AND s.deleted_at IS NULL
       WHERE (s.enabled OR s.deleted_at IS NOT NULL)
         AND (h.subscription_id IS NULL OR h.subscription_id IN (SELECT subscription_id FROM elected))
-        AND (s.rate_limit IS NULL OR s.id IN (SELECT subscription_id FROM rated))
+        AND (s.rate_limit IS NULL OR s.deleted_at IS NOT NULL OR s.id IN (SELECT subscription_id FROM rated))
+      ORDER BY s.id
     ), picked AS MATERIALIZED (
       SELECT due.id, c.lease_ms, c.partner_id, c.probe
       FROM candidates c CROSS JOIN LATERAL (
-        SELECT d.id FROM deliveries d
-        WHERE d.subscription_id = c.id AND d.state = 'pending' AND d.next_attempt_at <= now()
-        ORDER BY d.next_attempt_at LIMIT c.take FOR UPDATE SKIP LOCKED
+        SELECT id FROM (
+          SELECT d.id FROM deliveries d
+          WHERE d.subscription_id = c.id AND d.state = 'pending' AND d.next_attempt_at <= now() AND NOT c.ordered
+          ORDER BY d.next_attempt_at LIMIT c.take FOR UPDATE SKIP LOCKED
+        ) earliest
+        UNION ALL
+        SELECT id FROM (
+          SELECT d.id FROM deliveries d
+          WHERE c.ordered AND d.id = (
+              SELECT h.id FROM deliveries h WHERE h.subscription_id = c.id AND h.state = 'pending' ORDER BY h.id LIMIT 1)
+            AND d.state = 'pending' AND d.next_attempt_at <= now()
+          FOR UPDATE SKIP LOCKED
+        ) head
       ) due
-      WHERE c.take > 0 AND NOT c.ordered
-      UNION ALL
-      SELECT head.id, c.lease_ms, c.partner_id, c.probe
-      FROM candidates c CROSS JOIN LATERAL (
-        SELECT d.id FROM deliveries d
-        WHERE d.id = (
-            SELECT h.id FROM deliveries h WHERE h.subscription_id = c.id AND h.state = 'pending' ORDER BY h.id LIMIT 1)
-          AND d.state = 'pending' AND d.next_attempt_at <= now()
-        FOR UPDATE SKIP LOCKED
-      ) head
-      WHERE c.take > 0 AND c.ordered
+      WHERE c.take > 0
       LIMIT $2::int
     ), claimed AS (
       UPDATE deliveries d SET leased = true, next_attempt_at = now() + p.lease_ms * interval '1 millisecond'
@@ -158,12 +163,12 @@ export async function claimDueDeliveries(pool: pg.Pool, request: ClaimRequest): 
   const due = rows.filter(({ id }) => id !== null);
   const claimed = due.filter(({ event_id }) => event_id !== null).map((row) => toClaimed(row, ahead ?? 0));
   const orphans = due.filter(({ event_id }) => event_id === null).map(({ id }) => id as string);
-  return { claimed, orphans, next: whereToGoOn(claimed, limit, rows[0] as ClaimRow) };
+  return { claimed, orphans, next: whereToGoOn(due, limit, rows[0] as ClaimRow) };
 }
 
 /** A full claim goes on after the last subscription it served, else those at the end of the order would starve. */
-function whereToGoOn(claimed: readonly ClaimedDelivery[], limit: number, { reached, seen }: ClaimRow): string {
-  if (claimed.length >= limit) return claimed.map(({ subscriptionId }) => subscriptionId).reduce(later);
+function whereToGoOn(due: readonly ClaimRow[], limit: number, { reached, seen }: ClaimRow): string {
+  if (due.length >= limit) return due.map(({ subscription_id }) => subscription_id).reduce(later);
   return reached && seen >= SUBSCRIPTIONS_PER_CLAIM ? reached : FIRST_SUBSCRIPTION;
 }
 

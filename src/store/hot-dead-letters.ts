@@ -53,24 +53,32 @@ async function upsert(pool: pg.Pool, id: string, letter: DeadLetter, cameBack: b
 }
 
 /**
- * Disables a subscription whose receiver at this URL is gone; one that was disabled or has moved meanwhile stays as it is. The
- * partner is locked first, as every change does.
+ * Disables a subscription whose receiver at this URL is gone; one that was disabled or has moved meanwhile stays as it is, and so
+ * does one that has succeeded since. The partner is locked first, as every change does.
+ *
+ * @param failingSince since when it is failing, where that is the reason
+ * @returns whether it was disabled
  */
 export async function disableSubscription(
   pool: pg.Pool,
   { id, url }: { readonly id: string; readonly url: string },
   reason: string,
-): Promise<void> {
+  failingSince: Date | null,
+): Promise<boolean> {
   const text = `
     WITH owner AS MATERIALIZED (
       SELECT p.id FROM partners p JOIN subscriptions s ON s.partner_id = p.id WHERE s.id = $1 FOR NO KEY UPDATE OF p
     ), changed AS (
       UPDATE subscriptions s SET enabled = false, disabled_reason = $2, updated_at = now() FROM owner o
-      WHERE s.id = $1 AND s.partner_id = o.id AND s.enabled AND s.url = $3
+      WHERE s.id = $1 AND s.partner_id = o.id AND s.enabled AND s.deleted_at IS NULL AND s.url = $3
+        AND ($4::timestamptz IS NULL
+          OR EXISTS (SELECT FROM subscription_health h WHERE h.subscription_id = s.id AND h.failing_since = $4))
       RETURNING s.partner_id, jsonb_build_object('enabled', true) AS before,
         jsonb_build_object('enabled', false, 'disabledReason', s.disabled_reason) AS after
-    ), ${auditedFrom('changed', 4)}
+    ), ${auditedFrom('changed', 5)}
     SELECT FROM changed`;
   const audit = auditValues(POSTRIDER, { action: 'subscription.disabled', subjectId: publicId('sub', id) });
-  await pool.query({ name: 'disable-subscription', text, values: [id, reason, url, ...audit] });
+  const values = [id, reason, url, failingSince?.toISOString() ?? null, ...audit];
+  const { rowCount } = await pool.query({ name: 'disable-subscription', text, values });
+  return rowCount === 1;
 }

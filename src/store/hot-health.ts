@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Health } from '../domain/breaker.ts';
+import type { Health, SharedHealth } from '../domain/breaker.ts';
 
 /** A row as Postgres gives it, or as its JSON in a notification. */
 export interface HealthRow {
@@ -38,30 +38,43 @@ const WRITE = `
     not_before = excluded.not_before, pauses = excluded.pauses, failing_since = excluded.failing_since,
     warned_percent = excluded.warned_percent, announced = excluded.announced`;
 
-/** Changes a subscription's health under a lock of its own, so that workers follow one another; null: it is well. */
+/** Waits for a change of the subscription that is under way, and keeps the next one out: it would forget this row by its trigger. */
+const CURRENT = `
+  SELECT updated_at FROM subscriptions WHERE id = $1 AND url = $2 AND enabled AND deleted_at IS NULL FOR SHARE`;
+
+/**
+ * Changes a subscription's health under a lock of its own, so that workers follow one another; null: it is well. Only while the
+ * subscription is what was attempted: the late failure of an old URL says nothing about the new one.
+ */
 export async function changeHealth(
   pool: pg.Pool,
-  subscriptionId: string,
+  { id, url }: { readonly id: string; readonly url: string },
   change: (health: Health | null) => Health | null,
-): Promise<Health | null> {
+): Promise<SharedHealth> {
   const client = await pool.connect();
   let broken = true;
   try {
     await client.query('BEGIN');
     // A row that is not there cannot be locked; the partner's subscription always is.
-    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [subscriptionId]);
+    await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [id]);
+    const current = await client.query<{ updated_at: Date }>(CURRENT, [id, url]);
     const select = 'SELECT * FROM subscription_health WHERE subscription_id = $1 FOR UPDATE';
-    const { rows } = await client.query<HealthRow>(select, [subscriptionId]);
+    const { rows } = await client.query<HealthRow>(select, [id]);
     const before = rows[0] ? toHealth(rows[0]) : null;
-    const after = change(before);
-    if (!after) await client.query('DELETE FROM subscription_health WHERE subscription_id = $1', [subscriptionId]);
-    else if (after !== before) await client.query(WRITE, [subscriptionId, ...columns(after)]);
+    const updatedAt = current.rows[0]?.updated_at ?? null;
+    const after = updatedAt ? change(before) : before;
+    if (after !== before) await write(client, id, after);
     await client.query('COMMIT');
     broken = false;
-    return after;
+    return { health: after, updatedAt };
   } finally {
     client.release(broken);
   }
+}
+
+async function write(client: pg.PoolClient, id: string, health: Health | null): Promise<void> {
+  if (health) await client.query(WRITE, [id, ...columns(health)]);
+  else await client.query('DELETE FROM subscription_health WHERE subscription_id = $1', [id]);
 }
 
 const columns = (health: Health): unknown[] => [

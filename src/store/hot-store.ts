@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { Health } from '../domain/breaker.ts';
+import type { Health, SharedHealth } from '../domain/breaker.ts';
 import type { DeadLetter, EventRecord, EventRecorded, FeedRecord, FirstResult, LaterResult } from '../domain/record.ts';
 import { type ClaimRequest, type Claims, cancelClaimed, claimDueDeliveries, putBack } from './hot-claims.ts';
 import { disableSubscription, recordDeadLetter } from './hot-dead-letters.ts';
@@ -25,7 +25,7 @@ export interface HotStoreOptions {
   readonly batch: Batch;
   /** Gives up waiting for Postgres: the process is stopping. */
   readonly signal: AbortSignal;
-  /** Told of every call that has to be repeated. */
+  /** Told of every call that has to be repeated, be it later. */
   onRetry(error: Error, attempt: number): void;
   /** Told of due deliveries whose event is not on record: they are canceled. */
   onOrphans(deliveryIds: readonly string[]): void;
@@ -98,18 +98,21 @@ export function createHotStore({ url, batch, signal, onRetry, onOrphans }: HotSt
     recorded: (deliveryIds: readonly string[]) => wait(() => recordedDeliveries(durable, deliveryIds)),
     takeOver: (eventId: string, leaseMs: number) => wait(() => takeOverEvent(durable, eventId, leaseMs)),
     deadLetter: (letter: DeadLetter) => wait(() => recordDeadLetter(durable, letter)),
-    disable: (subscription: { id: string; url: string }, reason: string) =>
-      wait(() => disableSubscription(durable, subscription, reason)),
-    changeHealth: (subscriptionId: string, change: (health: Health | null) => Health | null) =>
-      wait(() => changeHealth(durable, subscriptionId, change)),
-    /** Every subscription in trouble. Not waited for: whoever asks does so whenever it listens anew. */
-    loadHealth: () => loadHealth(durable),
+    disable: (subscription: { id: string; url: string }, reason: string, failingSince: Date | null) =>
+      wait(() => disableSubscription(durable, subscription, reason, failingSince)),
+    changeHealth: (
+      subscription: { id: string; url: string },
+      change: (health: Health | null) => Health | null,
+    ): Promise<SharedHealth> => wait(() => changeHealth(durable, subscription, change)),
+    /** Every subscription in trouble. */
+    loadHealth: () => wait(() => loadHealth(durable)),
     /** Not waited for: the retrier looks again by itself. */
     claim: async (request: ClaimRequest): Promise<Claims> => {
       const claims = await claimDueDeliveries(durable, request);
       if (claims.orphans.length > 0) {
         onOrphans(claims.orphans);
-        await cancelClaimed(durable, claims.orphans);
+        // The others are claimed by now, and not to wait for this: what fails is done when the orphans' lease has run out.
+        await cancelClaimed(durable, claims.orphans).catch((error) => onRetry(error, 1));
       }
       return claims;
     },

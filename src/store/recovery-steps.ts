@@ -72,9 +72,11 @@ function rowsOf(client: pg.PoolClient, { partnerId, subscriptionId, position, un
       return (await client.query<ScannedDelivery>(text, [subscriptionId, position, end])).rows;
     },
     async redeliver(deliveryIds: readonly string[], states: readonly MissedState[]): Promise<number> {
-      const text = `UPDATE deliveries SET state = 'pending', trigger = 'recovery', retries_used = 0, next_attempt_at = now(),
+      // A canceled one may still be in a worker's hands: then it is due when the lease ends, unless that worker records it before.
+      const text = `UPDATE deliveries SET state = 'pending', trigger = 'recovery', retries_used = 0,
+          next_attempt_at = greatest(now(), CASE WHEN leased THEN resume_at END),
           exhausted_at = CASE WHEN state = 'exhausted' THEN finished_at ELSE exhausted_at END,
-          resume_at = NULL, finished_at = NULL, leased = false
+          leased = coalesce(leased AND resume_at > now(), false), resume_at = NULL, finished_at = NULL
         WHERE id = ANY($1::uuid[]) AND state <> 'pending' AND state::text = ANY($2::text[])`;
       return (await client.query(text, [deliveryIds, states])).rowCount ?? 0;
     },

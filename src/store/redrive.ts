@@ -12,6 +12,8 @@ export interface WaitingLetter {
   readonly attributes: Readonly<Record<string, string>>;
   readonly partnerId: string | null;
   readonly lastSeenAt: Date;
+  /** It is one of a bulk redrive: when it is due. */
+  readonly redriveAt: Date | null;
 }
 
 /** Which letters: all that is given must hold; nothing given: all that wait. */
@@ -30,7 +32,8 @@ const SPACING_MS = 20;
 /** Who claims letters has so long to publish them. */
 const LEASE_SECONDS = 60;
 
-const COLUMNS = `id, lane, body, attributes, partner_id AS "partnerId", last_seen_at AS "lastSeenAt"`;
+const COLUMNS = `id, lane, body, attributes, partner_id AS "partnerId", last_seen_at AS "lastSeenAt",
+  redrive_at AS "redriveAt"`;
 
 export async function findWaitingLetter(pool: pg.Pool, id: string): Promise<WaitingLetter | null> {
   const text = `SELECT ${COLUMNS} FROM dead_letters WHERE id = $1 AND state = 'waiting'`;
@@ -85,32 +88,53 @@ const SCHEDULE = `
   ${auditedFrom('acted', 9)}
   SELECT FROM changed`;
 
-/** Takes letters that are due, those due longest first. */
+/**
+ * Takes letters that are due, those due longest first: as many as have become due at the capped rate since the last claim, a second's
+ * worth at the most. So the rate holds for all processes, also when they come back to letters that are hours overdue.
+ */
 export async function claimRedrives(pool: pg.Pool, limit: number): Promise<WaitingLetter[]> {
-  const text = `
-    UPDATE dead_letters SET redrive_at = now() + $2 * interval '1 second'
-    WHERE id IN (SELECT id FROM dead_letters WHERE redrive_at <= now() ORDER BY redrive_at LIMIT $1 FOR UPDATE SKIP LOCKED)
-    RETURNING ${COLUMNS}`;
-  const { rows } = await pool.query<WaitingLetter>({ name: 'claim-redrives', text, values: [limit, LEASE_SECONDS] });
+  const { rows } = await pool.query<WaitingLetter>({
+    name: 'claim-redrives',
+    text: CLAIM,
+    values: [limit, LEASE_SECONDS, SPACING_MS],
+  });
   return rows;
 }
 
+const CLAIM = `
+  WITH pace AS MATERIALIZED (
+    SELECT greatest(next_at, now() - interval '1 second') AS next_at FROM redrive_pace FOR UPDATE
+  ), due AS MATERIALIZED (
+    SELECT id FROM dead_letters WHERE redrive_at <= now() ORDER BY redrive_at
+    LIMIT (SELECT greatest(0, least($1::int, floor(extract(epoch FROM now() - next_at) * 1000 / $3::int)::int)) FROM pace)
+    FOR UPDATE SKIP LOCKED
+  ), paced AS (
+    UPDATE redrive_pace r SET next_at = p.next_at + (SELECT count(*) FROM due) * $3::int * interval '1 millisecond'
+    FROM pace p WHERE EXISTS (SELECT FROM due)
+  )
+  UPDATE dead_letters SET redrive_at = now() + $2 * interval '1 second' WHERE id IN (SELECT id FROM due)
+  RETURNING ${COLUMNS}`;
+
 /**
- * The letter was published. One that has come back since then is waiting again, and stays so.
+ * Asks for the redrive of one letter, now, ahead of all bulk redrives: who asked is on record, and it is under a lease of the caller's.
+ * Whoever dies with it leaves it to the background.
  *
- * @param by who asked for this one; null: it is one of a bulk redrive, which is on record as a whole
+ * @returns false when it waits no more
  */
-export async function markRedriven(
-  pool: pg.Pool,
-  { id, lastSeenAt }: Pick<WaitingLetter, 'id' | 'lastSeenAt'>,
-  by: Actor | null,
-) {
-  if (!by) return pool.query(MARK, [id, lastSeenAt]);
-  const text = `WITH changed AS (
-      ${MARK} RETURNING NULL::text AS partner_id, NULL::jsonb AS before, jsonb_build_object('partnerId', partner_id) AS after
+export async function askForRedrive(pool: pg.Pool, id: string, by: Actor): Promise<boolean> {
+  const text = `
+    WITH changed AS (
+      UPDATE dead_letters SET redrive_at = now() + $2 * interval '1 second' WHERE id = $1 AND state = 'waiting'
+      RETURNING NULL::text AS partner_id, NULL::jsonb AS before, jsonb_build_object('partnerId', partner_id) AS after
     ), ${auditedFrom('changed', 3)} SELECT FROM changed`;
   const audit = auditValues(by, { action: 'dead_letter.redriven', subjectId: publicId('dl', id) });
-  return pool.query(text, [id, lastSeenAt, ...audit]);
+  const { rowCount } = await pool.query(text, [id, LEASE_SECONDS, ...audit]);
+  return rowCount === 1;
+}
+
+/** The letter was published. One that has come back since then is waiting again, and stays so. */
+export async function markRedriven(pool: pg.Pool, { id, lastSeenAt }: Pick<WaitingLetter, 'id' | 'lastSeenAt'>) {
+  await pool.query(MARK, [id, lastSeenAt]);
 }
 
 const MARK = `
@@ -119,9 +143,9 @@ const MARK = `
     redriven_at = CASE WHEN last_seen_at = $2 THEN now() ELSE redriven_at END
   WHERE id = $1`;
 
-/** Asks for no redrive any more. */
-export async function putBackLetter(pool: pg.Pool, id: string): Promise<void> {
-  await pool.query('UPDATE dead_letters SET redrive_at = NULL WHERE id = $1', [id]);
+/** It was not published after all: due when it was before, as one of a bulk redrive; null: asked for no more. */
+export async function putBackLetter(pool: pg.Pool, id: string, redriveAt: Date | null): Promise<void> {
+  await pool.query(`UPDATE dead_letters SET redrive_at = $2 WHERE id = $1 AND state = 'waiting'`, [id, redriveAt]);
 }
 
 /** False when there is no such letter. */

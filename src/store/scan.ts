@@ -4,12 +4,12 @@ import type pg from 'pg';
  * A filter without an index of its own looks at so many rows for a page, about 10 ms' worth: what it has not found by then comes
  * with the next page. So a rare event type among millions costs many short pages, and never one long query.
  */
-const ROWS_LOOKED_AT = 2_000;
+export const ROWS_LOOKED_AT = 2_000;
 
-/** A list's rows in its index: newest first, of one owner, between two ids. */
+/** A list's rows in its index: newest first, of one owner or of all, between two ids. */
 export interface Scan {
-  readonly table: 'events' | 'deliveries';
-  /** With `$1`: whose rows, by the leading column of an index that has `id` next. */
+  readonly table: 'events' | 'deliveries' | 'audit';
+  /** With `$1`: whose rows, by the leading column of an index that has `id` next; `true` where the index begins with `id`. */
   readonly where: string;
   readonly values: readonly unknown[];
   readonly from: string;

@@ -12,7 +12,7 @@ export interface TestSent {
 }
 
 /** More than any schedule has: whoever asks for a test wants its answer now, and not three days of retries. */
-const NO_RETRIES = 32_767;
+export const NO_RETRIES = 32_767;
 
 const DATA = '{"message":"This is a test event of Postrider"}';
 

@@ -28,6 +28,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #firstByteMs: number | null = null;
   #reader: ResponseReader | null = null;
   #ended = false;
+  #aborted = false;
 
   /** Begins at once. `onEnd` is called exactly once, later or at once. */
   constructor(
@@ -90,16 +91,21 @@ export class Exchange implements Dispatcher.DispatchHandler {
     }
   }
 
-  /** Ends it now. Without a status yet, the outcome is a timeout, with `sentence` as its error. */
+  /** Ends it now, for reasons of our own. Without a status yet, the outcome is a timeout, with `sentence` as its error. */
   abort(sentence: string): void {
-    if (!this.#ended) this.#cut(new SendFailure('timeout', sentence));
+    this.#aborted = true;
+    this.#endWith(sentence);
   }
 
   timeOut(): void {
     const time = inWords(this.#request.timeoutMs);
-    this.abort(
+    this.#endWith(
       this.#begun ? `the receiver did not answer within ${time}` : `no connection to the receiver within ${time}`,
     );
+  }
+
+  #endWith(sentence: string): void {
+    if (!this.#ended) this.#cut(new SendFailure('timeout', sentence));
   }
 
   #cut(failure: SendFailure): void {
@@ -128,7 +134,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     const verdict = response ? verdictOf(response.statusCode) : failed(failure);
     const durationMs = msSince(this.#start);
     const [startedAt, timing] = [this.#startedAt, this.#timing()];
-    this.#onEnd(this, { startedAt, durationMs, ...verdict, timing, request: { url, headers }, response });
+    const result = { startedAt, durationMs, ...verdict, timing, request: { url, headers }, response };
+    this.#onEnd(this, this.#aborted && !response ? { ...result, cutShort: this.#begun ? 'sent' : 'unsent' } : result);
   }
 
   #timing(): Timing {

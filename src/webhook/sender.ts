@@ -1,4 +1,4 @@
-import type { AttemptRequest, AttemptResult, Outcome } from '../domain/attempt.ts';
+import type { AttemptRequest, AttemptResult } from '../domain/attempt.ts';
 import { createConnections } from './connections.ts';
 import { createConnector } from './connector.ts';
 import type { EgressGuard } from './egress-guard.ts';
@@ -22,7 +22,10 @@ export interface SenderOptions {
 export interface Sender {
   /** POSTs once. Never rejects: whatever happens is in the result. */
   send(request: AttemptRequest): Promise<AttemptResult>;
-  /** Ends every attempt in flight now, and any that is asked for later. Those that have no status yet end as `timeout` with `reason` as their error. */
+  /**
+   * Ends every attempt in flight now, and any that is asked for later. Those that have no status yet end as `timeout` with `reason`
+   * as their error, and say as `cutShort` whether a request had gone out.
+   */
   abortAll(reason: string): void;
   /** Takes no more requests, waits for those in flight, then closes the connections. May be called twice. */
   close(): Promise<void>;
@@ -56,8 +59,7 @@ export function createSender({ guard, userAgent, tls, ...options }: SenderOption
     async send(given) {
       const request = userAgent === undefined ? given : withUserAgent(given, userAgent);
       const url = URL.parse(request.url);
-      if (aborted) return notSent(request, aborted, 'timeout');
-      if (closing) return notSent(request, 'the sender is closed');
+      if (aborted ?? closing) return { ...notSent(request, aborted ?? 'the sender is closed'), cutShort: 'unsent' };
       if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
         return notSent(request, 'the URL is not an http(s) URL');
       return begin(request, url);
@@ -78,14 +80,10 @@ function withUserAgent(request: AttemptRequest, userAgent: string): AttemptReque
   return { ...request, headers: { 'user-agent': userAgent, ...request.headers } };
 }
 
-const notSent = (
-  { url, headers }: AttemptRequest,
-  error: string,
-  outcome: Outcome = 'connection_failed',
-): AttemptResult => ({
+const notSent = ({ url, headers }: AttemptRequest, error: string): AttemptResult => ({
   startedAt: new Date(),
   durationMs: 0,
-  outcome,
+  outcome: 'connection_failed',
   error,
   timing: { dnsMs: null, connectMs: null, tlsMs: null, firstByteMs: null, reusedConnection: false },
   request: { url, headers },

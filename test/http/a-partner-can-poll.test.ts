@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { deliveryId, parsePublicId } from '../../src/domain/ids.ts';
+import { MOST_OF_A_PARTNER, MOST_WAITING } from '../../src/http/feed-waiting.ts';
+import { encodeCursor } from '../../src/store/cursor.ts';
+import { createFeed, type Feed } from '../../src/store/feed.ts';
 import { until } from '../support/until.ts';
 import { putEvent } from './records.ts';
 import { publicEvent, startApi, type TestApi } from './support.ts';
@@ -59,6 +62,78 @@ test('a long poll answers as soon as an event arrives, and empty when none does'
   const id = await feed();
   expect((await waiting).body.data).toMatchObject([{ id }]);
   expect(performance.now() - since).toBeLessThan(10_000);
+});
+
+test('a cursor is good for the subscription that gave it, and for what it has given', async () => {
+  const other = await api.subscription('acme', { url: null });
+  await feed();
+  const { nextCursor } = (await poll()).body;
+  expect((await poll(`?cursor=${nextCursor}`)).body).toEqual({ data: [], nextCursor });
+  const elsewhere = await api.call('GET', `/v1/partners/acme/subscriptions/${other.id}/events?cursor=${nextCursor}`);
+  expect([elsewhere.status, elsewhere.body.code]).toEqual([400, 'invalid_cursor']);
+  for (const position of ['2', '999999999999999999', 'x']) {
+    const ahead = await poll(`?wait=20s&cursor=${encodeCursor('feed', `${subscriptionId} ${position}`)}`);
+    expect([ahead.status, ahead.body.code]).toEqual([400, 'invalid_cursor']);
+  }
+  expect((await poll(`?cursor=${encodeCursor('feed', '0')}`)).body.code).toBe('invalid_cursor');
+});
+
+/** A key of acme, in use. */
+async function aKey(body: object = {}): Promise<{ id: string; key: string }> {
+  const made = (await api.call('POST', '/v1/partners/acme/api-keys', { body: { name: 'x', ...body } })).body;
+  expect((await api.call('GET', path, { key: made.key })).status).toBe(200);
+  return made;
+}
+
+test('who waits is refused once its key is revoked, or has expired, and told nothing any more', async () => {
+  const revoked = await aKey();
+  const expiring = await aKey({ expiresAt: new Date(Date.now() + 1_500).toISOString() });
+  const waiting = [revoked, expiring].map(({ key }) => api.call('GET', `${path}/events?wait=20s`, { key }));
+  expect((await api.call('DELETE', `/v1/api-keys/${revoked.id}`)).status).toBe(204);
+  const answers = await Promise.all(waiting);
+  expect(answers.map(({ status, body }) => [status, body.detail])).toEqual([
+    [401, 'this API key was revoked'],
+    [401, 'this API key has expired'],
+  ]);
+});
+
+test('who waits is told when its subscription is deleted', async () => {
+  const waiting = poll('?wait=20s');
+  expect((await api.call('DELETE', path, { key })).status).toBe(204);
+  expect((await waiting).status).toBe(404);
+});
+
+test('so many wait and no more, and all of them share a look', async () => {
+  const looks: number[] = [];
+  const real = (): Feed => createFeed(own.pool);
+  const own: TestApi = await startApi({
+    feed: {
+      read: (...asked) => real().read(...asked),
+      head: (id) => real().head(id),
+      haveNews: (places) => {
+        looks.push(places.length);
+        return real().haveNews(places);
+      },
+    },
+  });
+  const paths: string[] = [];
+  for (let n = 0; n < 5; n++) {
+    await own.partner(`p${n}`);
+    paths.push(`/v1/partners/p${n}/subscriptions/${(await own.subscription(`p${n}`, { url: null })).id}/events`);
+  }
+  const ask = (of: number, wait = '?wait=20s') => own.call('GET', `${paths[of]}${wait}`);
+  expect(MOST_WAITING).toBe(4 * MOST_OF_A_PARTNER);
+  const waiting = Array.from({ length: MOST_WAITING }, (_, n) => ask(n % 4));
+  await until(
+    () => looks.at(-1) ?? 0,
+    (count) => count === MOST_WAITING, // of one look
+  );
+  expect(await ask(0)).toMatchObject({ status: 429, body: { code: 'too_many_waiting' } });
+  expect(await ask(4)).toMatchObject({ status: 503, body: { code: 'overloaded' }, headers: { 'retry-after': '1' } });
+  expect((await ask(4, '')).status).toBe(200); // who does not wait is answered
+  await own.app.close();
+  expect(new Set((await Promise.all(waiting)).map(({ status }) => status))).toEqual(new Set([200]));
+  await own.close();
 });
 
 test('large events share a page as far as it goes', async () => {

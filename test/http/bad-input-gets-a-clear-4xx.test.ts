@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { newId, publicId } from '../../src/domain/ids.ts';
+import { newId, parsePublicId, publicId } from '../../src/domain/ids.ts';
 import { encodeCursor } from '../../src/store/cursor.ts';
 import { type CallOptions, startApi, type TestApi } from './support.ts';
 
@@ -19,13 +19,18 @@ type Case = [promise: string, method: string, path: string, options: CallOptions
 
 const event = (change: object) => ({ body: { partnerId: 'acme', type: 'order.created', data: {}, ...change } });
 const subscription = (change: object) => ({ body: { url: 'https://example.com/', eventTypes: ['*'], ...change } });
+const YEAR_0 = '0000-01-01T00:00:00Z';
+/** The year 10000, by its offset. */
+const BEYOND = '9999-12-31T23:59:59-12:00';
+const expiring = (more: object = {}) => ({ body: { name: 'x', expiresAt: BEYOND, ...more } });
+const overlap = (overlapSeconds: number) => ({ body: { overlapSeconds } });
+const secretOf = (bytes: number, prefix = 'whsec_') => `${prefix}${Buffer.alloc(bytes).toString('base64')}`;
 const deep = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
 
 const EVENTS = '/v1/events';
 const PARTNERS = '/v1/partners';
 const SUBSCRIPTIONS = '/v1/partners/acme/subscriptions';
 const DELIVERIES = '/v1/partners/acme/deliveries';
-const SECRET_63 = `whsec_${Buffer.alloc(23).toString('base64')}`;
 
 const bodies: Case[] = [
   ['no body', 'POST', EVENTS, {}, 422, 'validation_failed'],
@@ -38,6 +43,7 @@ const bodies: Case[] = [
   ['data left out', 'POST', EVENTS, { body: { partnerId: 'acme', type: 'a' } }, 422, 'validation_failed'],
   ['no time', 'POST', EVENTS, event({ timestamp: 'yesterday' }), 422, 'validation_failed'],
   ['a day that does not exist', 'POST', EVENTS, event({ timestamp: '2026-02-31T00:00:00' }), 422, 'validation_failed'],
+  ['a time in the year 0', 'POST', EVENTS, event({ timestamp: '0000-01-01T00:00:00Z' }), 422, 'validation_failed'],
   ['unknown lane', 'POST', EVENTS, event({ lane: 'express' }), 422, 'validation_failed'],
   ['unknown property', 'POST', EVENTS, event({ tenant: 'x' }), 422, 'validation_failed'],
   [
@@ -142,7 +148,21 @@ const bodies: Case[] = [
   ['bad pattern', 'POST', SUBSCRIPTIONS, subscription({ eventTypes: ['*.created'] }), 422, 'validation_failed'],
   ['timeout of an hour', 'POST', SUBSCRIPTIONS, subscription({ timeoutSeconds: 3600 }), 422, 'validation_failed'],
   ['"5" for 5', 'POST', SUBSCRIPTIONS, subscription({ timeoutSeconds: '5' }), 422, 'validation_failed'],
-  ['short secret', 'POST', SUBSCRIPTIONS, subscription({ secret: SECRET_63 }), 422, 'validation_failed'],
+  ['short secret', 'POST', SUBSCRIPTIONS, subscription({ secret: secretOf(23) }), 422, 'validation_failed'],
+  ['long secret', 'POST', SUBSCRIPTIONS, subscription({ secret: secretOf(65) }), 422, 'validation_failed'],
+  [
+    'short Ed25519 seed',
+    'POST',
+    SUBSCRIPTIONS,
+    subscription({ secret: secretOf(31, 'whsk_') }),
+    422,
+    'validation_failed',
+  ],
+  ['no request a second', 'POST', SUBSCRIPTIONS, subscription({ rateLimit: 0 }), 422, 'validation_failed'],
+  ['1,001 requests a second', 'POST', SUBSCRIPTIONS, subscription({ rateLimit: 1001 }), 422, 'validation_failed'],
+  ['half a request a second', 'POST', SUBSCRIPTIONS, subscription({ rateLimit: 1.5 }), 422, 'validation_failed'],
+  ['negative overlap', 'POST', '{subscription}/secrets/rotate', overlap(-1), 422, 'validation_failed'],
+  ['overlap of over a week', 'POST', '{subscription}/secrets/rotate', overlap(604_801), 422, 'validation_failed'],
   ['secret without prefix', 'POST', SUBSCRIPTIONS, subscription({ secret: 'abc' }), 422, 'validation_failed'],
   ['Host header', 'POST', SUBSCRIPTIONS, subscription({ headers: { Host: 'x' } }), 422, 'validation_failed'],
   [
@@ -203,7 +223,18 @@ const bodies: Case[] = [
     422,
     'validation_failed',
   ],
+  [
+    'key that expires in the year 10000',
+    'POST',
+    '/v1/api-keys',
+    expiring({ scope: 'admin' }),
+    422,
+    'validation_failed',
+  ],
+  ['partner key of the same', 'POST', '/v1/partners/acme/api-keys', expiring(), 422, 'validation_failed'],
 ];
+
+const partnersAfter = (time: string) => `${PARTNERS}?cursor=${encodeCursor('partners', `${time} acme`)}`;
 
 const paths: Case[] = [
   ['unknown route', 'GET', '/v1/nothing', {}, 404, 'not_found'],
@@ -221,6 +252,7 @@ const paths: Case[] = [
   ['unknown event', 'GET', `/v1/partners/acme/events/${publicId('evt', newId())}`, {}, 404, 'not_found'],
   ['unknown key', 'DELETE', `/v1/api-keys/${publicId('key', newId())}`, {}, 404, 'not_found'],
   ['unknown partner, deleted', 'DELETE', '/v1/partners/nobody', {}, 404, 'not_found'],
+  ['the operator’s own partner, deleted', 'DELETE', '/v1/partners/postrider', {}, 409, 'operator_partner'],
   ['limit 0', 'GET', `${DELIVERIES}?limit=0`, {}, 422, 'validation_failed'],
   ['limit 251', 'GET', `${DELIVERIES}?limit=251`, {}, 422, 'validation_failed'],
   ['limit 1e400', 'GET', `${DELIVERIES}?limit=1e400`, {}, 422, 'validation_failed'],
@@ -230,6 +262,10 @@ const paths: Case[] = [
   ['unknown state', 'GET', `${DELIVERIES}?state=failed`, {}, 422, 'validation_failed'],
   ['since is no time', 'GET', `${DELIVERIES}?since=2026`, {}, 422, 'validation_failed'],
   ['since does not exist', 'GET', `${DELIVERIES}?since=2026-13-01T00:00:00Z`, {}, 422, 'validation_failed'],
+  ['since in the year 0', 'GET', `${DELIVERIES}?since=${YEAR_0}`, {}, 422, 'validation_failed'],
+  ['events since the year 0', 'GET', `/v1/partners/acme/events?until=${YEAR_0}`, {}, 422, 'validation_failed'],
+  ['dead letters since the year 0', 'GET', `/v1/dead-letters?since=${YEAR_0}`, {}, 422, 'validation_failed'],
+  ['audit until the year 10000', 'GET', `/v1/audit?until=${BEYOND}`, {}, 422, 'validation_failed'],
   ['filter id is none', 'GET', `${DELIVERIES}?subscriptionId=1`, {}, 422, 'validation_failed'],
   ['event type with NUL', 'GET', `${DELIVERIES}?eventType=a%00`, {}, 422, 'validation_failed'],
   ['bad cursor', 'GET', `${DELIVERIES}?cursor=abc`, {}, 400, 'invalid_cursor'],
@@ -251,6 +287,8 @@ const paths: Case[] = [
     400,
     'invalid_cursor',
   ],
+  ['year 0 in a cursor', 'GET', partnersAfter('0000-01-01T00:00:00.000Z'), {}, 400, 'invalid_cursor'],
+  ['year 10000 in a cursor', 'GET', partnersAfter('+010000-01-01T00:00:00.000Z'), {}, 400, 'invalid_cursor'],
 ];
 
 const keys: Case[] = [
@@ -263,13 +301,26 @@ const keys: Case[] = [
 
 describe.each([...bodies, ...paths, ...keys])('%s', (_promise, method, path, options, status, code) => {
   test(`${method} ${path.slice(0, 60)} → ${status} ${code}`, async () => {
-    const answer = await api.call(method, path, options);
+    const answer = await api.call(method, path.replace('{subscription}', subscriptionPath), options);
     expect(answer.body).toMatchObject({ status, code, type: 'about:blank', detail: expect.any(String) });
     expect(answer.status).toBe(status);
     expect(answer.headers['content-type']).toContain('application/problem+json');
     expect(answer.body.requestId).toBe(answer.headers['x-request-id']);
     expect(api.errors).toEqual([]);
   });
+});
+
+test('the first and the last time there are can be asked for', async () => {
+  const range = 'since=0001-01-01T00:00:00Z&until=9999-12-31T23:59:59.999Z';
+  const lists = ['/v1/dead-letters', '/v1/audit', DELIVERIES, '/v1/partners/acme/events'];
+  for (const list of lists) expect((await api.call('GET', `${list}?${range}`)).status).toBe(200);
+  for (const time of ['0001-01-01T00:00:00.000Z', '9999-12-31T23:59:59.999Z']) {
+    expect((await api.call('GET', partnersAfter(time))).status).toBe(200);
+  }
+  const { body } = await api.call('POST', '/v1/partners/acme/api-keys', {
+    body: { name: 'x', expiresAt: '9999-12-31T23:59:59.999Z' },
+  });
+  expect(body.expiresAt).toBe('9999-12-31T23:59:59.999Z');
 });
 
 test('the answer says where and what', async () => {
@@ -292,14 +343,21 @@ test('405 names what is possible, 401 asks for a key, 413 names the limit', asyn
   expect((await api.call('PUT', subscriptionPath)).headers.allow).toBe('DELETE, GET, HEAD, PATCH');
   expect((await api.call('GET', PARTNERS, { key: null })).headers['www-authenticate']).toContain('Bearer');
   expect((await api.call('POST', PARTNERS, { body: { name: 'x'.repeat(70_000) } })).body.detail).toContain('64 KiB');
+  const { body } = await api.call('POST', EVENTS, event({ data: 'x'.repeat(400 * 1024) }));
+  expect(body.detail).toMatch(/larger than 320 KiB: Amazon SNS takes 256 KiB for the whole event/);
 });
 
 test('an expired and a revoked key are told so', async () => {
   const { body } = await api.call('POST', '/v1/api-keys', {
     body: { name: 'x', scope: 'admin', expiresAt: '2999-01-01T00:00:00Z' },
   });
-  expect((await api.call('GET', PARTNERS, { key: body.key })).status).toBe(200);
-  await api.pool.query(`UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE hint = $1`, [body.hint]);
+  const id = parsePublicId('key', body.id);
+  await api.pool.query(`UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE id = $1`, [id]);
+  const expired = await api.call('GET', PARTNERS, { key: body.key });
+  expect(expired).toMatchObject({
+    status: 401,
+    body: { code: 'unauthorized', detail: expect.stringContaining('expired') },
+  });
   const second = await api.call('POST', '/v1/api-keys', { body: { name: 'y', scope: 'admin' } });
   expect((await api.call('DELETE', `/v1/api-keys/${second.body.id}`)).status).toBe(204);
   const revoked = await api.call('GET', PARTNERS, { key: second.body.key });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { DEAD_LETTER_REASONS } from '../../src/domain/dead-letter.ts';
 import { newId, publicId } from '../../src/domain/ids.ts';
 import { startApi, type TestApi } from './support.ts';
 
@@ -53,6 +54,13 @@ test('filters select, newest first, page by page', async () => {
     id: redriven,
     state: 'redriven',
   });
+  await api.pool.query('TRUNCATE dead_letters');
+});
+
+test.each(DEAD_LETTER_REASONS)('each reason that there is can be asked for and redriven: %s', async (reason) => {
+  const [wanted] = [await letter({ reason }), await letter({ reason: 'another' })];
+  expect(await ids(`reason=${reason}`)).toEqual([wanted]);
+  expect(await redriveAll({ reason })).toBe(1);
   await api.pool.query('TRUNCATE dead_letters');
 });
 

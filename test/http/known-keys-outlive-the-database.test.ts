@@ -80,6 +80,27 @@ test('a key ends at its time', async () => {
   expect(await publish(body.key)).toBe(401);
 });
 
+test('a partner’s key makes none that outlives it', async () => {
+  const make = (body: object, key?: string) =>
+    api.call('POST', '/v1/partners/acme/api-keys', { body: { name: 'x', ...body }, ...(key ? { key } : {}) });
+  const at = (afterMs: number) => new Date(time + afterMs).toISOString();
+  const expiresAt = at(60_000);
+  const { key } = (await make({ expiresAt })).body;
+  expect((await make({}, key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({ expiresAt }, key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({ expiresAt: at(50_000) }, key)).body.expiresAt).toBe(at(50_000));
+  for (const later of [null, at(60_001)]) {
+    expect(await make({ expiresAt: later }, key)).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: '/expiresAt', message: expect.stringContaining(`not be later than ${expiresAt}`) }] },
+    });
+  }
+  const lasting = (await make({})).body;
+  expect(lasting.expiresAt).toBeNull();
+  expect((await make({ expiresAt }, lasting.key)).body.expiresAt).toBe(expiresAt);
+  expect((await make({}, lasting.key)).body.expiresAt).toBeNull();
+});
+
 test('a database that is away is 503, not 500', async () => {
   const pool = new pg.Pool({ host: '127.0.0.1', port: 1 }); // nobody listens there
   const broken = await startApi({ events: createEventReads(pool), partners: createPartners(createPrisma(pool)) });
@@ -87,6 +108,51 @@ test('a database that is away is 503, not 500', async () => {
     expect(await broken.call('GET', path)).toMatchObject({ status: 503, body: { code: 'unavailable' } });
   }
   await Promise.all([broken.close(), pool.end()]);
+});
+
+test.each([
+  ['a statement that takes too long', { statement_timeout: 100 }],
+  ['an answer that does not come', { query_timeout: 100 }],
+])('%s is 503, not 500', async (_promise, timeout) => {
+  const { connectionString } = api.pool.options;
+  const pool = new pg.Pool({ connectionString, max: 2, ...timeout });
+  pool.on('error', () => undefined); // its statement is cut off with the connection
+  const slow = await startApi({ events: createEventReads(pool), partners: createPartners(createPrisma(pool)) });
+  const holder = await api.pool.connect();
+  await holder.query('BEGIN; LOCK TABLE partners, events');
+  const calls = ['/v1/partners', '/v1/partners/acme', '/v1/partners/acme/events'].map((path) => slow.call('GET', path));
+  for (const answer of await Promise.all([...calls, slow.call('POST', '/v1/partners', { body: { name: 'x' } })])) {
+    expect(answer).toMatchObject({ status: 503, body: { code: 'unavailable' }, headers: { 'retry-after': '5' } });
+  }
+  await holder.query('ROLLBACK');
+  holder.release();
+  await slow.close();
+  await pool.end();
+});
+
+test('no connection in time, and one that breaks in a transaction, are 503, not 500', async () => {
+  const { connectionString } = api.pool.options;
+  const pool = new pg.Pool({ connectionString, max: 1, application_name: 'busy' });
+  pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+  const busy = await startApi({ partners: createPartners(createPrisma(pool)) });
+  const only = await pool.connect();
+  const change = () => busy.call('PATCH', '/v1/partners/acme', { body: { name: 'x' } });
+  expect(await change()).toMatchObject({ status: 503, body: { code: 'unavailable' } }); // Prisma waits 2 s
+  only.release();
+  const holder = await api.pool.connect();
+  await holder.query(`BEGIN; SELECT FROM partners WHERE id = 'acme' FOR UPDATE`);
+  const waiting = change();
+  const end = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'busy' AND wait_event_type = 'Lock'`;
+  await until(
+    () => api.pool.query(end),
+    ({ rowCount }) => rowCount === 1,
+  );
+  expect(await waiting).toMatchObject({ status: 503, body: { code: 'unavailable' } });
+  await holder.query('ROLLBACK');
+  holder.release();
+  await busy.close();
+  await pool.end();
 });
 
 test('probes need no key; readiness says what is away', async () => {

@@ -83,6 +83,7 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
     sendTest: (subscription, by) => sendTest(pool, subscription, by),
     cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: false, guard }),
+    isStopping: () => false,
     readiness: async () => [{ name: 'postgres', ok: true }],
     partners: createPartners(prisma),
     subscriptions: createSubscriptions(prisma, cipher),
@@ -97,7 +98,7 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
     redriveDeadLetter: async () => ({ ok: true }),
     redriveDeadLetters: (selection, by) => scheduleRedrives(pool, selection, by),
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma),
+    audit: createAuditReads(prisma, pool),
     ...overrides,
   };
   const app = buildServer(deps);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deliveryId } from '../../src/domain/ids.ts';
 import { putDelivery, putEvent } from './records.ts';
 import { publicDelivery, publicEvent, startApi, type TestApi } from './support.ts';
 
@@ -72,7 +73,7 @@ test('an attempt without an answer, and a delivery without an attempt', async ()
 test('an event shows its deliveries, what passed it by, and its data byte for byte', async () => {
   const data = '{"big": 12345678901234567890.10,  "b":1,"a":"\\u00e9 👋 \\u0000","a":2}';
   const eventId = await putEvent(api.pool, 'acme', { data });
-  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }];
+  const skipped = [{ subscriptionId: crypto.randomUUID(), reason: 'disabled' }, { more: 900 }];
   await api.pool.query('UPDATE events SET skipped = $2 WHERE id = $1', [eventId, JSON.stringify(skipped)]);
   await putDelivery(api.pool, { eventId, subscriptionId });
   const { text, body, headers } = await api.call('GET', `/v1/partners/acme/events/${publicEvent(eventId)}`);
@@ -83,8 +84,40 @@ test('an event shows its deliveries, what passed it by, and its data byte for by
     type: 'order.created',
     timestamp: body.createdAt,
     deliveries: [{ subscriptionId, eventId: publicEvent(eventId), lastAttempt: { number: 1 } }],
+    deliveriesNextCursor: null,
     skipped: [{ subscriptionId: expect.stringMatching(/^sub_/), reason: 'disabled' }],
+    skippedCount: 901,
+    unmatchedReason: null,
   });
+});
+
+test('an event with thousands of deliveries shows the first 250 and where the rest is', async () => {
+  await api.partner('wide');
+  const eventId = await putEvent(api.pool, 'wide');
+  const { rows } = await api.pool.query<{ id: string }>(
+    `INSERT INTO subscriptions (id, partner_id, url, event_types)
+     SELECT gen_random_uuid(), 'wide', 'https://example.com/', '{*}' FROM generate_series(1, 600) RETURNING id`,
+  );
+  const subscriptions = rows.map(({ id }) => id);
+  const ids = subscriptions.map((id) => deliveryId(eventId, id));
+  await api.pool.query(
+    `INSERT INTO deliveries (id, subscription_id, event_id, state, event_type, attempt_count, finished_at)
+     SELECT d, s, $3, 'succeeded', 'order.created', 0, now() FROM unnest($1::uuid[], $2::uuid[]) AS i (d, s)`,
+    [ids, subscriptions, eventId],
+  );
+  // Passed by at first, and reached when it came again: on no page here.
+  const oldest = subscriptions[ids.indexOf(ids.toSorted()[0] as string)];
+  const skipped = JSON.stringify([{ subscriptionId: oldest, reason: 'disabled' }]);
+  await api.pool.query('UPDATE events SET skipped = $2 WHERE id = $1', [eventId, skipped]);
+  const { body } = await api.call('GET', `/v1/partners/wide/events/${publicEvent(eventId)}`);
+  expect(body).toMatchObject({ skipped: [], unmatchedReason: null });
+  const rest = `/v1/partners/wide/deliveries?eventId=${publicEvent(eventId)}&limit=250&cursor=`;
+  const second = (await api.call('GET', `${rest}${body.deliveriesNextCursor}`)).body;
+  const third = (await api.call('GET', `${rest}${second.nextCursor}`)).body;
+  expect([body.deliveries.length, second.data.length, third.data.length]).toEqual([250, 250, 100]);
+  const all = [...body.deliveries, ...second.data, ...third.data].map(({ id }) => id);
+  expect(all).toEqual(ids.map(publicDelivery).toSorted().reverse());
+  expect(third.nextCursor).toBeNull();
 });
 
 test('redeliver and cancel, and what stands against them', async () => {
@@ -95,6 +128,13 @@ test('redeliver and cancel, and what stands against them', async () => {
   expect(await post('cancel')).toMatchObject({ status: 409, body: { code: 'not_pending' } });
   expect(await post('redeliver')).toMatchObject({ status: 202, body: { state: 'pending', finishedAt: null } });
   expect(await post('cancel')).toMatchObject({ status: 200, body: { state: 'canceled', nextAttemptAt: null } });
+  const lease = `UPDATE deliveries SET state = 'pending', leased = true, next_attempt_at = now() + interval '25 s', finished_at = NULL
+    WHERE event_id = $1`;
+  await api.pool.query(lease, [eventId]);
+  const inProgress = { status: 409, body: { code: 'in_progress' } };
+  expect(await post('redeliver')).toMatchObject(inProgress);
+  expect(await post('cancel')).toMatchObject({ status: 200 });
+  expect(await post('redeliver')).toMatchObject(inProgress);
   await api.call('PATCH', `/v1/partners/acme/subscriptions/${other}`, { body: { enabled: false } });
   expect(await post('redeliver')).toMatchObject({ status: 409, body: { code: 'subscription_disabled' } });
   await api.call('DELETE', `/v1/partners/acme/subscriptions/${other}`);

@@ -6,6 +6,7 @@ import {
   messageBytes,
   type SendTransport,
 } from '../../src/pubsub/index.ts';
+import { onLocalStack } from '../support/emulator.ts';
 import type { Context } from './contract.ts';
 import { eventually, outgoing } from './harness.ts';
 
@@ -122,13 +123,17 @@ export function publishPromises(context: Context): void {
     await eventually(() => expect(bulk.bodies()).toEqual(['to bulk']));
   });
 
-  it('drops a publish without any attribute where there are several lanes, as SNS does', async () => {
-    const { live } = await context.open();
-    const { bodies } = context.consume(live);
-    expect(await context.publisher.publish(outgoing('bare', {}))).toMatchObject({ ok: true });
-    await context.publisher.publish(outgoing('after it'));
-    await eventually(() => expect(bodies()).toEqual(['after it']));
-  });
+  // LocalStack 4.14 lets it through to the first lane, other than AWS documents.
+  it.skipIf(onLocalStack())(
+    'drops a publish without any attribute where there are several lanes, as SNS does',
+    async () => {
+      const { live } = await context.open();
+      const { bodies } = context.consume(live);
+      expect(await context.publisher.publish(outgoing('bare', {}))).toMatchObject({ ok: true });
+      await context.publisher.publish(outgoing('after it'));
+      await eventually(() => expect(bodies()).toEqual(['after it']));
+    },
+  );
 
   it('takes a publish without any attribute where there is one lane', async () => {
     const { live } = await context.open({ lanes: ['live'] });

@@ -1,7 +1,8 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import net from 'node:net';
+import { inject } from 'vitest';
 import type { AwsOptions } from '../../src/pubsub/index.ts';
+import { createGate } from '../support/gate.ts';
 
 /** An emulator behind a gate that can be shut: its messages survive what its clients see as an outage. */
 export interface Emulator {
@@ -11,9 +12,10 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
+/** One of its own, or the LocalStack of `npm run test:localstack`. */
 export async function startEmulator(): Promise<Emulator> {
-  const child = fork(new URL('./emulator-child.ts', import.meta.url), { execArgv: [] });
-  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const shared = inject('localStackPort');
+  const { port, end } = shared === undefined ? await ownEmulator() : { port: shared, end: async () => undefined };
   const gate = createGate(port);
   const endpoint = `http://127.0.0.1:${await gate.open()}`;
   return {
@@ -23,49 +25,18 @@ export async function startEmulator(): Promise<Emulator> {
     },
     async stop() {
       await gate.shut();
-      const exited = once(child, 'exit');
-      child.kill('SIGKILL');
-      await exited;
+      await end();
     },
   };
 }
 
-function createGate(target: number) {
-  const sockets = new Set<net.Socket>();
-  let server: net.Server | undefined;
-  let port = 0;
-
-  function join(client: net.Socket): void {
-    const upstream = net.connect(target, '127.0.0.1');
-    for (const [one, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      sockets.add(one);
-      one.setNoDelay(true).pipe(other);
-      one.on('error', () => other.destroy());
-      one.on('close', () => {
-        sockets.delete(one);
-        other.destroy();
-      });
-    }
-  }
-
-  return {
-    async open(): Promise<number> {
-      if (server !== undefined) return port;
-      server = net.createServer(join).listen(port, '127.0.0.1');
-      await once(server, 'listening');
-      port = (server.address() as net.AddressInfo).port;
-      return port;
-    },
-    async shut(): Promise<void> {
-      if (server === undefined) return;
-      const closed = once(server, 'close');
-      server.close();
-      server = undefined;
-      for (const socket of sockets) socket.destroy();
-      await closed;
-    },
+async function ownEmulator(): Promise<{ port: number; end(): Promise<void> }> {
+  const child = fork(new URL('./emulator-child.ts', import.meta.url), { execArgv: [] });
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }];
+  const end = async () => {
+    const exited = once(child, 'exit');
+    child.kill('SIGKILL');
+    await exited;
   };
+  return { port, end };
 }

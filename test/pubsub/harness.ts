@@ -12,6 +12,7 @@ import {
   type SendTransport,
   type TopologyDefinition,
 } from '../../src/pubsub/index.ts';
+import { onLocalStack } from '../support/emulator.ts';
 import { startEmulator } from './emulator.ts';
 
 /** A broker under test, with a fresh topology for each test. */
@@ -19,7 +20,7 @@ export interface Broker {
   open(definition: TopologyDefinition): Promise<Opened>;
   setDown(down: boolean): Promise<void>;
   close(): Promise<void>;
-  /** The emulator drops MessageGroupId on standard queues. */
+  /** The embedded emulator drops MessageGroupId on standard queues. */
   keepsGroupId: boolean;
 }
 
@@ -72,7 +73,7 @@ export async function emulatorBroker(): Promise<Broker> {
       for (const transport of transports) transport.close();
       await emulator.stop();
     },
-    keepsGroupId: false,
+    keepsGroupId: onLocalStack(),
   };
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import type { AttemptRequest, AttemptResult } from '../../src/domain/attempt.ts';
 import { type Event, encodeEnvelope } from '../../src/domain/event.ts';
-import { newId } from '../../src/domain/ids.ts';
+import { createGrowingIds, newId } from '../../src/domain/ids.ts';
 import { signingKey } from '../../src/domain/signature.ts';
 import { createAnnouncer } from '../../src/pipeline/announcer.ts';
 import { createAttempt } from '../../src/pipeline/attempt.ts';
@@ -39,7 +39,11 @@ export interface Post {
   readonly body: string;
 }
 
-type Answer = (post: Post, nthToThisSubscription: number) => number;
+/** The status to answer with, or how our own stop cut the attempt short. */
+type Answered = number | 'sent' | 'unsent';
+
+/** What it does meanwhile happens while the request is under way. */
+type Answer = (post: Post, nthToThisSubscription: number) => Answered | Promise<Answered>;
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
@@ -60,12 +64,15 @@ export async function createWorld() {
     url: database.url,
     batch,
     signal: stopping.signal,
-    onRetry: () => undefined,
+    onRetry: (error) => retried.push(error),
     onOrphans: (ids) => orphans.push(...ids),
   });
   const load = createLoadSubscriptions(pool, createCipher([randomBytes(32)]));
+  const growingId = createGrowingIds();
   const posts: Post[] = [];
   const orphans: string[] = [];
+  /** Why the store had to repeat a call. */
+  const retried: Error[] = [];
   let queue: QueuedMessage[] = [];
   let answer: Answer = () => 200;
 
@@ -81,7 +88,7 @@ export async function createWorld() {
     enabled = true,
     filter: object | null = null,
   ): Promise<string> {
-    const id = newId();
+    const id = growingId(); // they are matched in the order of their ids: of making, even within a millisecond
     await pool.query(
       'INSERT INTO subscriptions (id, partner_id, url, event_types, enabled, filter) VALUES ($1, $2, $3, $4, $5, $6)',
       [id, partnerId, `https://${name}/`, eventTypes, enabled, filter],
@@ -109,7 +116,7 @@ export async function createWorld() {
     };
     posts.push(post);
     const nth = posts.filter(({ subscription }) => subscription === post.subscription).length;
-    return resultOf(request, answer(post, nth));
+    return resultOf(request, await answer(post, nth));
   }
 
   /** Operational events go into the same queue, once for each time they are published. */
@@ -136,10 +143,8 @@ export async function createWorld() {
       onUnpublished: () => undefined,
       disableAfterMs: DISABLE_AFTER_MS,
     });
-    const disable = (subscription: { id: string; url: string }, reason: string) =>
-      wrapped.disable(subscription, reason);
     const rules = { opensAfter: 10, disableAfterMs: DISABLE_AFTER_MS };
-    const health = createHealth({ changeHealth: wrapped.changeHealth, disable, announcer, rules });
+    const health = createHealth({ ...wrapped, announcer, rules });
     const attempt = createAttempt({ send: wrapped.send, schedule, defaultTimeoutMs: TIMEOUT_MS, userAgent: 'test' });
     const shared = {
       subscriptions,
@@ -235,6 +240,7 @@ export async function createWorld() {
     store,
     posts,
     orphans,
+    retried,
     addPartner,
     addSubscription,
     createProcess,
@@ -254,7 +260,9 @@ export async function createWorld() {
       queue = [];
       posts.length = 0;
       answer = () => 200;
-      await pool.query('TRUNCATE events, deliveries, feed, attempts, dead_letters, recoveries, subscription_health');
+      // As a replica would, without triggers: attempts are append-only.
+      await pool.query(`BEGIN; SET LOCAL session_replication_role = replica;
+        TRUNCATE events, deliveries, feed, attempts, dead_letters, recoveries, subscription_health; COMMIT`);
     },
     close: async () => {
       stopping.abort(new Error('the test is over'));
@@ -265,7 +273,13 @@ export async function createWorld() {
   };
 }
 
-function resultOf(request: AttemptRequest, statusCode: number): AttemptResult {
+function resultOf(request: AttemptRequest, answered: Answered): AttemptResult {
+  if (typeof answered === 'number') return answeredWith(request, answered);
+  const { outcome, response, ...rest } = answeredWith(request, 500);
+  return { ...rest, outcome: 'timeout', error: 'the worker was stopped', response: null, cutShort: answered };
+}
+
+function answeredWith(request: AttemptRequest, statusCode: number): AttemptResult {
   const ok = statusCode >= 200 && statusCode < 300;
   return {
     startedAt: new Date(),

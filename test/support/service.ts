@@ -2,13 +2,14 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
-import { type Emulator, type Postgres, startEmulator, startPostgres } from '../../src/embedded/index.ts';
+import { type Postgres, startPostgres } from '../../src/embedded/index.ts';
 import { ensureTopology, type Topology } from '../../src/pubsub/index.ts';
 import { migrate } from '../../src/store/migrate.ts';
 import { createTestDatabase } from './database.ts';
+import { startTestEmulator } from './emulator.ts';
 
 /** A role of Postrider in a process of its own. */
 export interface Role {
@@ -22,7 +23,7 @@ export interface ServiceOptions {
   readonly workers?: number;
   /** A Postgres of its own, that may be restarted; otherwise a database on the run's Postgres. */
   readonly ownPostgres?: boolean;
-  /** Queues that survive the emulator's restart. */
+  /** Queues that survive the emulator's end and restart. */
   readonly durableQueues?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -37,12 +38,12 @@ export async function startService(options: ServiceOptions = {}) {
   const dataDir = await mkdtemp(join(tmpdir(), 'postrider-service-'));
   const [database, emulator] = await Promise.all([
     ownPostgres ? ownDatabase(dataDir) : sharedDatabase(),
-    startEmulator(durableQueues ? { dataDir } : {}),
+    startTestEmulator(durableQueues ? { dataDir } : {}),
   ]);
   const aws = { region: 'us-east-1', endpoint: emulator.endpoint, credentials: CREDENTIALS };
-  const topology = await ensureTopology({ name: 'test', lanes: ['live', 'bulk'] }, aws);
+  const topology = await ensureTopology({ name: `test-${basename(dataDir)}`, lanes: ['live', 'bulk'] }, aws);
   const adminKey = `test_${randomBytes(24).toString('hex')}`;
-  const roleEnv = { ...environment(database.url, emulator, topology, adminKey), ...env };
+  const roleEnv = { ...environment(database.url, emulator.endpoint, topology, adminKey), ...env };
   const roles: Role[] = [];
 
   async function start(file: string, started: (message: Record<string, unknown>) => boolean) {
@@ -53,15 +54,12 @@ export async function startService(options: ServiceOptions = {}) {
   const startWorker = async () => (await start('worker.ts', ({ started }) => started === true)).role;
 
   const startApi = async () => {
-    const { message } = await start('api.ts', ({ url }) => typeof url === 'string');
-    return message.url as string;
+    const { role, message } = await start('api.ts', ({ url }) => typeof url === 'string');
+    return { role, url: message.url as string };
   };
 
-  const [api, ...workerRoles] = await Promise.all([
-    start('api.ts', ({ url }) => typeof url === 'string'),
-    ...Array.from({ length: workers }, startWorker),
-  ]);
-  const apiUrl = api.message.url as string;
+  const [api, ...workerRoles] = await Promise.all([startApi(), ...Array.from({ length: workers }, startWorker)]);
+  const apiUrl = api.url;
   const pool = new pg.Pool({ connectionString: database.url, max: 4 });
   pool.on('error', () => undefined); // tests restart Postgres
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -89,7 +87,7 @@ export async function startService(options: ServiceOptions = {}) {
     pool,
     call,
     startWorker,
-    /** One more API process; gives its URL. */
+    /** One more API process. */
     startApi,
     workers: workerRoles,
     api: api.role,
@@ -146,9 +144,10 @@ async function sharedDatabase(): Promise<Database> {
   return { url, postgres: null, stop: drop };
 }
 
-function environment(databaseUrl: string, emulator: Emulator, { topicArn, lanes }: Topology, adminKey: string) {
+function environment(databaseUrl: string, endpoint: string, { topicArn, lanes }: Topology, adminKey: string) {
   return {
     PORT: '0',
+    DRAIN_DELAY: '0s',
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'error',
     DATABASE_URL: databaseUrl,
     EVENTS_TOPIC_ARN: topicArn,
@@ -157,7 +156,7 @@ function environment(databaseUrl: string, emulator: Emulator, { topicArn, lanes 
     EVENTS_BULK_QUEUE_URL: lanes.bulk?.queueUrl as string,
     EVENTS_BULK_DLQ_URL: lanes.bulk?.deadLetterQueueUrl as string,
     AWS_REGION: 'us-east-1',
-    AWS_ENDPOINT_URL: emulator.endpoint,
+    AWS_ENDPOINT_URL: endpoint,
     AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
     AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
     ADMIN_API_KEY: adminKey,

@@ -88,6 +88,8 @@ describe('an attempt in flight', () => {
     await arrived.promise;
     sender.abortAll('Postrider was stopped');
     expect(brief(await sending)).toEqual({ outcome: 'timeout', error: 'Postrider was stopped', status: null });
+    expect((await sending).cutShort).toBe('sent');
+    expect((await sender.send(post(url))).cutShort).toBe('unsent'); // asked for later
   });
 
   it('is waited for by close, which takes no more, and may be called twice', async () => {
