@@ -12,8 +12,6 @@ interface Finding {
   detail: string;
 }
 
-const ENCRYPTION_KEYS = randomBytes(32).toString('base64');
-
 describe('postrider doctor', () => {
   let service: Service;
   let healthy: Environment;
@@ -21,26 +19,10 @@ describe('postrider doctor', () => {
   let sns: SNSClient;
 
   beforeAll(async () => {
-    service = await startService({ workers: 0, env: { ENCRYPTION_KEYS } });
-    const { live, bulk } = service.topology.lanes;
+    service = await startService({ workers: 0 });
     sqs = new SQSClient({ ...service.aws, useQueueUrlAsEndpoint: false });
     sns = new SNSClient(service.aws);
-    healthy = {
-      POSTRIDER_URL: service.apiUrl,
-      DATABASE_URL: service.databaseUrl,
-      EVENTS_TOPIC_ARN: service.topology.topicArn,
-      EVENTS_QUEUE_URL: live?.queueUrl,
-      EVENTS_DLQ_URL: live?.deadLetterQueueUrl,
-      EVENTS_BULK_QUEUE_URL: bulk?.queueUrl,
-      EVENTS_BULK_DLQ_URL: bulk?.deadLetterQueueUrl,
-      AWS_ENDPOINT_URL: service.aws.endpoint,
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-      ADMIN_API_KEY: service.adminKey,
-      ENCRYPTION_KEYS,
-      ALLOWED_TARGET_CIDRS: '127.0.0.0/8',
-      ALLOW_HTTP_TARGETS: 'true',
-    };
+    healthy = { ...service.env, POSTRIDER_URL: service.apiUrl };
     await service.addPartner('acme', ['http://127.0.0.1:9/hooks']);
   });
   afterAll(async () => {
@@ -120,7 +102,7 @@ describe('postrider doctor', () => {
 
   /** Some values are known only once the service runs. */
   function resolved(change: Environment): Environment {
-    const url = new URL(service.databaseUrl);
+    const url = new URL(service.env.DATABASE_URL);
     if (change.DATABASE_URL === '/missing') return { DATABASE_URL: Object.assign(url, { pathname: '/missing' }).href };
     if (change.DATABASE_URL === 'password') return { DATABASE_URL: Object.assign(url, { password: 'wrong' }).href };
     if (change.EVENTS_DLQ_URL === 'bulk') return { EVENTS_DLQ_URL: service.topology.lanes.bulk?.deadLetterQueueUrl };

@@ -79,7 +79,8 @@ export async function startService(options: ServiceOptions = {}) {
 
   return {
     apiUrl,
-    databaseUrl: database.url,
+    /** What its processes are started with. */
+    env: roleEnv,
     adminKey,
     aws,
     topology,
