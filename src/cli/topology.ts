@@ -62,7 +62,7 @@ const definitionOf = ({ name, lanes }: TopologyOptions): TopologyDefinition => (
 const pubsub = () => import('../pubsub/index.ts');
 
 function aws(): AwsOptions {
-  const { awsRegion, awsEndpointUrl } = readConfig(process.env, 'all');
+  const { awsRegion, awsEndpointUrl } = readConfig(process.env, 'database'); // only where AWS is: nothing else need be set
   return { region: awsRegion, ...(awsEndpointUrl && { endpoint: awsEndpointUrl }) };
 }
 
