@@ -83,13 +83,11 @@ export function pollingRoutes(app: App, { feed, subscriptions, authentication }:
       const { limit, before } = pageRequest('feed', query);
       const after = positionIn(subscriptionId, before);
       const deadline = Date.now() + waitMs(query.wait);
+      const isOver = () => Date.now() >= deadline || closing.signal.aborted || reply.raw.destroyed; // its client has left
       await requirePolled(params);
       const place = { subscriptionId, after };
       let page = await feed.read(subscriptionId, after, limit);
       if (page.events.length === 0 && BigInt(after) > BigInt(await feed.head(subscriptionId))) throw invalidCursor();
-      const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
-      const isOver = () => Date.now() >= deadline || closing.signal.aborted || gone.signal.aborted;
       if (page.events.length === 0 && !isOver()) page = await wait(request, { place, limit, isOver });
       return reply
         .type('application/json')
