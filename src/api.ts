@@ -10,6 +10,7 @@ import { buildServer } from './http/server.ts';
 import { type Lifecycle, runProcess } from './lifecycle.ts';
 import { createLog } from './log.ts';
 import { type AcceptPorts, type AcceptProblem, createAccept } from './pipeline/accept.ts';
+import { loggedAccept } from './pipeline/accept-log.ts';
 import { createRedrive, type RedriveMessage, type RedrivePublished } from './pipeline/redrive.ts';
 import { createRedriver } from './pipeline/redriver.ts';
 import { type AwsOptions, createPublisher, createSnsTransport, type Publisher } from './pubsub/index.ts';
@@ -43,6 +44,7 @@ import { createSecrets } from './store/secrets.ts';
 import { sendTest } from './store/send-test.ts';
 import { createStatsReads } from './store/stats.ts';
 import { createSubscriptions } from './store/subscriptions.ts';
+import { startTelemetry, type Telemetry, watchApi } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { checkTargetUrl, createEgressGuard } from './webhook/index.ts';
 
@@ -55,6 +57,7 @@ export interface ApiOptions {
   readonly encryptionKeys: readonly Buffer[];
   readonly adminApiKey: string;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }
 
 /** Partners come and go rarely, and NOTIFY tells of it; this bounds what a missed one does. */
@@ -66,10 +69,13 @@ const PARTNER_FRESH_MS = 30_000;
  * @returns the URL it listens on
  */
 export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promise<string> {
-  const { config, databaseUrl, log, aws } = options;
+  const { config, databaseUrl, log, aws, telemetry } = options;
+  const lanes = options.transport.lanes.map(({ name }) => name);
+  const watch = watchApi(telemetry, lanes);
   const onError = (error: unknown) => log.warn({ err: error }, 'store.connection_lost');
   const name = { applicationName: 'postrider-api', settings: READ_SETTINGS };
   const pool = createPool({ url: databaseUrl, max: 10, ...name, onError });
+  telemetry.pool('api', pool);
   const prisma = createPrisma(pool);
   await lifecycle.start({
     name: 'store',
@@ -100,15 +106,16 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     authentication.clear();
     knownPartners.clear();
   };
-  const listener = createListener({ url: databaseUrl, onChange: forget, onListening: forgetAll, onError });
+  const heard = telemetry.listener('api', { onListening: forgetAll, onError });
+  const listener = createListener({ url: databaseUrl, onChange: forget, ...heard });
   await lifecycle.start({ name: 'listener', ...listener });
 
-  const publisher = createPublisher({ transport: createSnsTransport({ topicArn: options.transport.topicArn, aws }) });
+  const topic = watch.topic(createSnsTransport({ topicArn: options.transport.topicArn, aws }));
+  const publisher = createPublisher({ transport: topic });
   await lifecycle.start({ name: 'publisher', stop: () => publisher.close() });
 
   const keyUse = createKeyUse({ write: (uses) => noteKeysUsed(pool, uses), now: Date.now, onError });
   await lifecycle.start({ name: 'key-use', ...keyUse });
-  const lanes = options.transport.lanes.map(({ name }) => name);
   const redrive = createRedrive(
     {
       findWaiting: (id) => findWaitingLetter(pool, id),
@@ -127,6 +134,21 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   });
   await lifecycle.start({ name: 'redriver', ...redriver });
 
+  const accept = loggedAccept(
+    createAccept({
+      partnerExists: async (id) => {
+        try {
+          return (await knownPartners.get(id)) !== null;
+        } catch {
+          return true; // the database is away: dispatch judges
+        }
+      },
+      publish: watch.publish(publishWith(publisher, log)),
+      claimKey: (request) => claimIdempotencyKey(pool, request),
+      markPublished: (key) => markPublished(pool, key),
+    }),
+    log,
+  );
   const guard = createEgressGuard({ allowedCidrs: config.allowedTargetCidrs });
   const server = await buildServer({
     version,
@@ -135,18 +157,7 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     rateLimit: config.apiRateLimit > 0 ? createRateLimit(config.apiRateLimit, Date.now) : null,
     noteKeyUse: keyUse.note,
     lanes,
-    accept: createAccept({
-      partnerExists: async (id) => {
-        try {
-          return (await knownPartners.get(id)) !== null;
-        } catch {
-          return true; // the database is away: dispatch judges
-        }
-      },
-      publish: publishWith(publisher, log),
-      claimKey: (request) => claimIdempotencyKey(pool, request),
-      markPublished: (key) => markPublished(pool, key),
-    }),
+    accept: watch.accept(accept),
     redeliver: (id, by) => redeliver(pool, id, by),
     cancel: (id, by) => cancelDelivery(pool, id, by),
     sendTest: (subscription, by) => sendTest(pool, subscription, by),
@@ -171,6 +182,8 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     },
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
     audit: createAuditReads(prisma),
+    observer: watch.requests,
+    metrics: telemetry.expose,
   });
   await lifecycle.start({ name: 'http', stop: () => server.close() });
   return server.listen({ host: config.host, port: config.port });
@@ -210,8 +223,10 @@ function redriveWith(publisher: Publisher): (message: RedriveMessage) => Promise
 
 if (import.meta.main) {
   const config = configOrExit(process.env, 'api');
-  const log = createLog(config.logLevel);
+  const telemetry = await startTelemetry(version, config.tracing);
+  const log = createLog(config.logLevel, telemetry.traceId);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
     const databaseUrl = config.databaseUrl as string;
     const url = await startApi(lifecycle, {
       config,
@@ -221,6 +236,7 @@ if (import.meta.main) {
       encryptionKeys: config.encryptionKeys,
       adminApiKey: config.adminApiKey as string,
       log,
+      telemetry,
     });
     await migrateWhenUp(databaseUrl, log);
     log.info({ api: url, docs: `${url}/docs`, version }, 'api.started');

@@ -6,6 +6,7 @@ import { type Lifecycle, runProcess } from './lifecycle.ts';
 import { createLog } from './log.ts';
 import { type AwsOptions, ensureTopology } from './pubsub/index.ts';
 import { migrateWhenUp } from './store/migrate-when-up.ts';
+import { startTelemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { startWorker } from './worker.ts';
 
@@ -15,9 +16,11 @@ const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' }
 const LANES = ['live', 'bulk'];
 
 const config = configOrExit(process.env, 'all');
-const log = createLog(config.logLevel);
+const telemetry = await startTelemetry(version, config.tracing);
+const log = createLog(config.logLevel, telemetry.traceId);
 
 await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+  await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
   const keys = await ownKeys(config.dataDir);
   const [databaseUrl, bus] = await Promise.all([startDatabase(lifecycle), startBus(lifecycle)]);
   await migrateWhenUp(databaseUrl, log);
@@ -27,6 +30,7 @@ await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
     ...bus,
     encryptionKeys: config.encryptionKeys.length > 0 ? config.encryptionKeys : [keys.encryptionKey],
     log,
+    telemetry,
   };
   const adminApiKey = config.adminApiKey ?? keys.adminApiKey;
   await startWorker(lifecycle, common);

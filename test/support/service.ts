@@ -147,6 +147,7 @@ async function sharedDatabase(): Promise<Database> {
 function environment(databaseUrl: string, emulator: Emulator, { topicArn, lanes }: Topology, adminKey: string) {
   return {
     PORT: '0',
+    METRICS_PORT: '0', // several workers on one host
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'error',
     DATABASE_URL: databaseUrl,
     EVENTS_TOPIC_ARN: topicArn,
