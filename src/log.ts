@@ -20,7 +20,11 @@ const redact = [...SECRET, 'headers'].flatMap((name) => [name, `*.${name}`, `*.*
  *
  * @param traceId of the trace that a line belongs to, where traces are on
  */
-export function createLog(level: string, traceId?: () => string | undefined, to?: DestinationStream): Logger {
+export function createLog(
+  level: string,
+  traceId?: (() => string | undefined) | undefined,
+  to?: DestinationStream,
+): Logger {
   const mixin = () => {
     const id = traceId?.();
     return id === undefined ? {} : { traceId: id };

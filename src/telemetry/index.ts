@@ -15,8 +15,8 @@ export interface Telemetry {
   readonly pool: ReturnType<typeof watchPools>;
   readonly listener: ReturnType<typeof measureListeners>;
   expose(): Promise<Exposition>;
-  /** The id of the trace that the running code belongs to, for log lines. */
-  traceId(): string | undefined;
+  /** The id of the trace that the running code belongs to, for log lines; undefined where traces are off. */
+  readonly traceId: (() => string | undefined) | undefined;
   stop(): Promise<void>;
 }
 
@@ -37,7 +37,7 @@ export function createTelemetry(version: string, tracing: Tracing | null): Telem
     pool: watchPools(metrics),
     listener: measureListeners(metrics),
     expose: metrics.expose,
-    traceId: () => tracing?.traceId(),
+    traceId: tracing?.traceId,
     stop: async () => {
       await tracing?.stop();
     },
