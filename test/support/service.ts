@@ -82,6 +82,8 @@ export async function startService(options: ServiceOptions = {}) {
   return {
     apiUrl,
     adminKey,
+    /** What its roles run with. */
+    env: roleEnv,
     aws,
     topology,
     pool,
