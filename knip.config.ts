@@ -11,6 +11,7 @@ export default {
   project: ['src/**/*.ts', 'scripts/**/*.{ts,mjs}', 'bench/**/*.ts', 'test/**/*.ts'],
   // A type that stands in an exported function's signature is part of it, even if nobody names it yet.
   ignoreExportsUsedInFile: { interface: true, type: true },
+  ignoreBinaries: ['promtool', 'prometheus'], // Debian's package prometheus
   ignoreDependencies: [
     '@prisma/client', // imported by the generated client only
     '@swc/core', // dependency-cruiser's parser: it cannot use TypeScript 7 yet

@@ -1,6 +1,9 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createTelemetry } from '../src/telemetry/index.ts';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { readConfig } from '../src/config.ts';
+import { createTelemetry, startTelemetry } from '../src/telemetry/index.ts';
 import { startTracing } from '../src/telemetry/tracing.ts';
 import { startInProcess } from './support/in-process.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
@@ -166,4 +169,22 @@ it('a caller that does not sample is heeded', async () => {
   }
   expect(own.getFinishedSpans()).toEqual([]);
   await tracing.stop();
+});
+
+it('spans reach a collector that the environment names, over OTLP', async () => {
+  const { promise: arrived, resolve } = Promise.withResolvers<string>();
+  const collector = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    resolve(`${request.url} ${Buffer.concat(chunks)}`);
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+  });
+  await new Promise<void>((listening) => collector.listen(0, '127.0.0.1', listening));
+  vi.stubEnv('OTEL_EXPORTER_OTLP_ENDPOINT', `http://127.0.0.1:${(collector.address() as AddressInfo).port}`);
+  const { tracing, stop } = await startTelemetry('1', readConfig(process.env, 'all').tracing);
+  vi.unstubAllEnvs();
+  tracing?.start('accept').span.end();
+  await stop(); // sends what is left
+  expect(await arrived).toMatch(/^\/v1\/traces .*"postrider".*"accept"/);
+  collector.close();
 });

@@ -1,5 +1,4 @@
-import type { FastifyRequest } from 'fastify';
-import type { App } from './deps.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 
 /** Is told of every request, whatever answers it. */
 export interface RequestObserver {
@@ -12,7 +11,7 @@ export interface RequestObserver {
 }
 
 /** Before the body is read there is nothing to wrap: its events come in the connection's own async context. */
-export function observeRequests(app: App, observer: RequestObserver): void {
+export function observeRequests(app: FastifyInstance, observer: RequestObserver): void {
   const { begin, handle } = observer;
   if (begin) {
     app.addHook('onRequest', (request, _reply, done) => {

@@ -1,6 +1,6 @@
 import type { Accept, AcceptPorts } from '../pipeline/accept.ts';
-import type { Telemetry } from './index.ts';
 import { measureApi, type Topic } from './measured-api.ts';
+import type { Telemetry } from './telemetry.ts';
 import { type TracedRequest, traceApi } from './traced-api.ts';
 
 /** Measures, and where traces are wanted traces, the functions that an API process hands around. */

@@ -1,12 +1,12 @@
 import type { Attempt } from '../pipeline/attempt.ts';
 import type { DispatchMessage, DispatchPorts } from '../pipeline/dispatch.ts';
 import type { RetryPorts } from '../pipeline/retry.ts';
-import type { Telemetry } from './index.ts';
 import { measureAttempts } from './measured-attempts.ts';
 import { type Handle, measureDispatch } from './measured-dispatch.ts';
 import { measureMaintenance } from './measured-maintenance.ts';
 import { watchQueues } from './measured-queues.ts';
 import { type Backlog, type Batch, measureBatches, watchBacklog } from './measured-store.ts';
+import type { Telemetry } from './telemetry.ts';
 import { traceWorker } from './traced-worker.ts';
 
 /** Measures, and where traces are wanted traces, the functions that a worker hands around. */
@@ -54,5 +54,3 @@ export function watchWorker({ metrics, tracing }: Telemetry, lanes: readonly str
     backlog: (read: () => Promise<Backlog>) => watchBacklog(metrics, read),
   };
 }
-
-export type WorkerWatch = ReturnType<typeof watchWorker>;
