@@ -12,6 +12,7 @@ import { buildServer } from './http/server.ts';
 import { type Lifecycle, runProcess } from './lifecycle.ts';
 import { createLog } from './log.ts';
 import { type AcceptPorts, type AcceptProblem, createAccept } from './pipeline/accept.ts';
+import { loggedAccept } from './pipeline/accept-log.ts';
 import { createRedrive, type RedriveMessage, type RedrivePublished } from './pipeline/redrive.ts';
 import { createRedriver } from './pipeline/redriver.ts';
 import {
@@ -52,6 +53,7 @@ import { createSecrets } from './store/secrets.ts';
 import { sendTest } from './store/send-test.ts';
 import { createStatsReads } from './store/stats.ts';
 import { createSubscriptions } from './store/subscriptions.ts';
+import { startTelemetry, type Telemetry, watchApi } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { checkTargetUrl, createEgressGuard } from './webhook/index.ts';
 
@@ -64,6 +66,7 @@ export interface ApiOptions {
   readonly encryptionKeys: readonly Buffer[];
   readonly adminApiKey: string;
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }
 
 /** Partners come and go rarely, and NOTIFY tells of it; this bounds what a missed one does. */
@@ -78,10 +81,13 @@ const DRAIN_SHARE = 0.5;
  * @returns the URL it listens on
  */
 export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promise<string> {
-  const { config, databaseUrl, log, aws } = options;
+  const { config, databaseUrl, log, aws, telemetry } = options;
+  const lanes = options.transport.lanes.map(({ name }) => name);
+  const watch = watchApi(telemetry, lanes);
   const onError = (error: unknown) => log.warn({ err: error }, 'store.connection_lost');
   const name = { applicationName: 'postrider-api', settings: READ_SETTINGS };
   const pool = createPool({ url: databaseUrl, max: 10, ...name, onError });
+  telemetry.pool('api', pool);
   const prisma = createPrisma(pool);
   await lifecycle.start({
     name: 'store',
@@ -112,18 +118,19 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     authentication.clear();
     knownPartners.clear();
   };
-  const listener = createListener({ url: databaseUrl, onChange: forget, onListening: forgetAll, onError });
+  const heard = telemetry.listener('api', { onListening: forgetAll, onError });
+  const listener = createListener({ url: databaseUrl, onChange: forget, ...heard });
   await lifecycle.start({ name: 'listener', ...listener });
 
-  const publisher = createPublisher({ transport: createSnsTransport({ topicArn: options.transport.topicArn, aws }) });
+  const topic = watch.topic(createSnsTransport({ topicArn: options.transport.topicArn, aws }));
+  const publisher = createPublisher({ transport: topic });
   await lifecycle.start({ name: 'publisher', stop: () => publisher.close() });
 
   const database = createReadiness(pool, onError);
-  const topic = await startTopicCheck(lifecycle, options);
+  const topicCheck = await startTopicCheck(lifecycle, options);
 
   const keyUse = createKeyUse({ write: (uses) => noteKeysUsed(pool, uses), now: Date.now, onError });
   await lifecycle.start({ name: 'key-use', ...keyUse });
-  const lanes = options.transport.lanes.map(({ name }) => name);
   const redrive = createRedrive(
     {
       findWaiting: (id) => findWaitingLetter(pool, id),
@@ -144,6 +151,21 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
   await lifecycle.start({ name: 'redriver', ...redriver });
 
   let isStopping = false;
+  const accept = loggedAccept(
+    createAccept({
+      partnerExists: async (id) => {
+        try {
+          return (await knownPartners.get(id)) !== null;
+        } catch {
+          return true; // the database is away: dispatch judges
+        }
+      },
+      publish: watch.publish(publishWith(publisher, log)),
+      claimKey: (request) => claimIdempotencyKey(pool, request),
+      markPublished: (key) => markPublished(pool, key),
+    }),
+    log,
+  );
   const guard = createEgressGuard({ allowedCidrs: config.allowedTargetCidrs });
   const server = await buildServer({
     version,
@@ -152,25 +174,14 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     rateLimit: config.apiRateLimit > 0 ? createRateLimit(config.apiRateLimit, Date.now) : null,
     noteKeyUse: keyUse.note,
     lanes,
-    accept: createAccept({
-      partnerExists: async (id) => {
-        try {
-          return (await knownPartners.get(id)) !== null;
-        } catch {
-          return true; // the database is away: dispatch judges
-        }
-      },
-      publish: publishWith(publisher, log),
-      claimKey: (request) => claimIdempotencyKey(pool, request),
-      markPublished: (key) => markPublished(pool, key),
-    }),
+    accept: watch.accept(accept),
     redeliver: (id, by) => redeliver(pool, id, by),
     cancel: (id, by) => cancelDelivery(pool, id, by),
     sendTest: (subscription, by) => sendTest(pool, subscription, by),
     cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: config.allowHttpTargets, guard }),
     isStopping: () => isStopping,
-    readiness: async () => (await Promise.all([database(), topic()])).flat(),
+    readiness: async () => (await Promise.all([database(), topicCheck()])).flat(),
     partners,
     subscriptions: createSubscriptions(prisma, cipher),
     secrets: createSecrets(prisma, cipher),
@@ -189,6 +200,8 @@ export async function startApi(lifecycle: Lifecycle, options: ApiOptions): Promi
     },
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
     audit: createAuditReads(prisma, pool),
+    observer: watch.requests,
+    metrics: telemetry.expose,
   });
   await lifecycle.start({
     name: 'http',
@@ -244,8 +257,10 @@ function redriveWith(publisher: Publisher): (message: RedriveMessage) => Promise
 /** The API as a process of its own, by the environment. */
 export async function runApi(): Promise<void> {
   const config = configOrExit(process.env, 'api');
-  const log = createLog(config.logLevel);
+  const telemetry = await startTelemetry(version, config.tracing);
+  const log = createLog(config.logLevel, telemetry.traceId);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
     const databaseUrl = config.databaseUrl as string;
     const url = await startApi(lifecycle, {
       config,
@@ -255,6 +270,7 @@ export async function runApi(): Promise<void> {
       encryptionKeys: config.encryptionKeys,
       adminApiKey: config.adminApiKey as string,
       log,
+      telemetry,
     });
     await migrateWhenUp(databaseUrl, log);
     log.info({ api: url, docs: `${url}/docs`, version }, 'api.started');

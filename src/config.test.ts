@@ -75,4 +75,41 @@ describe('readConfig', () => {
       expect(() => readConfig({}, 'api')).toThrow(name);
     }
   });
+
+  it('makes traces only where it is said where they go', () => {
+    expect(readConfig({}, 'all').tracing).toBeNull();
+    const on = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' };
+    expect(readConfig(on, 'all').tracing).toEqual({
+      exporter: 'otlp',
+      serviceName: 'postrider',
+      sampler: 'parentbased_always_on',
+      ratio: 1,
+    });
+    expect(readConfig({ ...on, OTEL_SDK_DISABLED: 'true' }, 'all').tracing).toBeNull();
+    expect(readConfig({ ...on, OTEL_TRACES_EXPORTER: 'none' }, 'all').tracing).toBeNull();
+    const sampled = {
+      OTEL_TRACES_EXPORTER: 'console',
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.1',
+    };
+    expect(readConfig(sampled, 'all').tracing).toMatchObject({
+      exporter: 'console',
+      sampler: 'traceidratio',
+      ratio: 0.1,
+    });
+    expect(() => readConfig({ OTEL_TRACES_EXPORTER: 'zipkin' }, 'all')).toThrow(/OTEL_TRACES_EXPORTER/);
+  });
+
+  it('gives probes and metrics a port of their own in a worker only', () => {
+    expect(readConfig({}, 'all').metricsPort).toBe(0);
+    const worker = {
+      DATABASE_URL: 'postgres://db/postrider',
+      EVENTS_TOPIC_ARN: 'arn:aws:sns:eu-west-1:1:events',
+      EVENTS_QUEUE_URL: 'https://sqs/live',
+      ENCRYPTION_KEYS: Buffer.alloc(32).toString('base64'),
+      ADMIN_API_KEY: 'a_long_random_text_of_some_length',
+    };
+    expect(readConfig(worker, 'worker').metricsPort).toBe(9464);
+    expect(readConfig({ ...worker, METRICS_PORT: '0' }, 'worker').metricsPort).toBe(0);
+  });
 });

@@ -46,6 +46,18 @@ export interface Config {
   /** How long the API goes on answering after SIGTERM, not ready any more. */
   readonly drainDelayMs: number;
   readonly logLevel: string;
+  /** Where a worker answers /health, /ready and /metrics, in plain HTTP and without keys; 0: nowhere. */
+  readonly metricsPort: number;
+  /** Null: no traces. Where they go, the exporter reads from OTEL_EXPORTER_OTLP_* by itself. */
+  readonly tracing: TracingConfig | null;
+}
+
+export interface TracingConfig {
+  readonly serviceName: string;
+  readonly exporter: 'otlp' | 'console';
+  readonly sampler: (typeof SAMPLERS)[number];
+  /** Share of the traces that samplers with `traceidratio` keep. */
+  readonly ratio: number;
 }
 
 /** The environment does not make a configuration. Lists every fault, each with what to change. */
@@ -70,6 +82,14 @@ export type Role = 'all' | 'api' | 'worker' | 'database';
 const DAY_MS = 86_400_000;
 const DEFAULT_SCHEDULE = '5s,5m,30m,2h,5h,10h,14h,20h,24h';
 const LOOPBACK = '127.0.0.0/8,::1/128';
+const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
 
 /**
@@ -109,6 +129,8 @@ export function readConfig(env: Environment, role: Role): Config {
     shutdownGraceMs: read.duration('SHUTDOWN_GRACE', '25s', [1_000, 900_000]),
     drainDelayMs: read.duration('DRAIN_DELAY', role === 'api' ? '5s' : '0s', [0, 300_000]),
     logLevel: read.oneOf('LOG_LEVEL', 'info', LOG_LEVELS),
+    metricsPort: read.integer('METRICS_PORT', role === 'worker' ? 9464 : 0, [0, 65_535]),
+    tracing: readTracing(read),
   };
   faults.push(...shortRetention(config));
   if (role === 'api' || role === 'worker') faults.push(...missingForRole(config));
@@ -143,6 +165,19 @@ function missingForRole(config: Config): string[] {
     [config.transport === null, 'EVENTS_TOPIC_ARN and EVENTS_QUEUE_URL are missing: the SNS topic and its SQS queue'],
   ];
   return needs.filter(([missing]) => missing).map(([, fault]) => fault);
+}
+
+/** Traces are on where an exporter or its endpoint is set (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). */
+function readTracing(read: ReturnType<typeof reader>): TracingConfig | null {
+  const isTarget = read.text('OTEL_EXPORTER_OTLP_ENDPOINT') ?? read.text('OTEL_EXPORTER_OTLP_TRACES_ENDPOINT');
+  const exporter = read.oneOf('OTEL_TRACES_EXPORTER', isTarget ? 'otlp' : 'none', ['otlp', 'console', 'none'] as const);
+  const settings = {
+    serviceName: read.text('OTEL_SERVICE_NAME') ?? 'postrider',
+    sampler: read.oneOf('OTEL_TRACES_SAMPLER', 'parentbased_always_on', SAMPLERS),
+    ratio: read.number('OTEL_TRACES_SAMPLER_ARG', 1, [0, 1]),
+  };
+  if (exporter === 'none' || read.boolean('OTEL_SDK_DISABLED', false)) return null;
+  return { exporter, ...settings };
 }
 
 type ReadText = (name: string) => string | null;
@@ -236,7 +271,7 @@ function reader(env: Environment, faults: string[]) {
   const boolean = (name: string, fallback: boolean) =>
     parsed(name, fallback, (value) => ({ true: true, false: false })[value.toLowerCase()], 'true or false');
 
-  const oneOf = (name: string, fallback: string, values: readonly string[]) =>
+  const oneOf = <T extends string>(name: string, fallback: T, values: readonly T[]) =>
     parsed(name, fallback, (value) => values.find((each) => each === value), `one of ${values.join(', ')}`);
 
   const matching = (name: string, pattern: RegExp, expected: string) =>

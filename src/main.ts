@@ -8,6 +8,7 @@ import { type Lifecycle, runProcess } from './lifecycle.ts';
 import { createLog } from './log.ts';
 import { type AwsOptions, ensureTopology } from './pubsub/index.ts';
 import { migrateWhenUp } from './store/migrate-when-up.ts';
+import { startTelemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { startWorker } from './worker.ts';
 
@@ -17,8 +18,10 @@ const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' }
 /** All in one process, by the environment. */
 export async function runAll(): Promise<void> {
   const config = configOrExit(process.env, 'all');
-  const log = createLog(config.logLevel);
+  const telemetry = await startTelemetry(version, config.tracing);
+  const log = createLog(config.logLevel, telemetry.traceId);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
     const { encryptionKeys, adminApiKey } = await keys(config);
     const [databaseUrl, bus] = await Promise.all([
       startDatabase(lifecycle, config, log),
@@ -31,6 +34,7 @@ export async function runAll(): Promise<void> {
       ...bus,
       encryptionKeys,
       log,
+      telemetry,
     };
     await startWorker(lifecycle, common);
     const url = await startApi(lifecycle, { ...common, adminApiKey });

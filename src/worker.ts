@@ -34,7 +34,9 @@ import {
   createSnsTransport,
   createSqsTransport,
   type Message,
+  type QueueTransport,
 } from './pubsub/index.ts';
+import { readBacklog } from './store/backlog.ts';
 import { createCipher } from './store/cipher.ts';
 import { toHealth } from './store/hot-health.ts';
 import { pruneStats, rollUp } from './store/hot-stats.ts';
@@ -43,9 +45,11 @@ import { type Change, createListener } from './store/listener.ts';
 import { createMaintenance } from './store/maintenance.ts';
 import { migrateWhenUp } from './store/migrate-when-up.ts';
 import { ensurePartitions } from './store/partitions.ts';
+import { createReadiness } from './store/readiness.ts';
 import { createRecoverySteps } from './store/recovery-steps.ts';
 import { createLoadSubscriptions, type LoadedSubscription } from './store/subscriptions.ts';
 import { untilStored } from './store/transient.ts';
+import { startProbeServer, startTelemetry, type Telemetry, watchWorker } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { createEgressGuard, createSender } from './webhook/index.ts';
 
@@ -57,7 +61,10 @@ export interface WorkerOptions {
   readonly aws: AwsOptions;
   readonly encryptionKeys: readonly Buffer[];
   readonly log: Logger;
+  readonly telemetry: Telemetry;
 }
+
+type Watch = ReturnType<typeof watchWorker>;
 
 /** The retrier's share of a subscription's slots: a quarter, so that new events and retries cannot starve each other. */
 const RETRY_SHARE = 0.25;
@@ -88,18 +95,24 @@ const ANNOUNCE_DEADLINE_MS = 2_000;
 
 /** Starts a worker's parts: what it opens first is closed last. */
 export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions): Promise<void> {
-  const { config, databaseUrl, log } = options;
+  const { config, databaseUrl, log, telemetry } = options;
+  const lanes = options.transport.lanes.map(({ name }) => name);
+  const watch = watchWorker(telemetry, lanes);
   const stopping = new AbortController();
   const onRetry = (error: Error, attempt: number) => log.warn({ err: error, attempt }, 'store.waiting');
-  const store = createHotStore({
+  const hotStore = createHotStore({
     url: databaseUrl,
-    batch: createBatcher,
+    batch: watch.batch(createBatcher),
     signal: stopping.signal,
     onRetry,
     onOrphans: (deliveryIds) => log.error({ deliveryIds }, 'deliveries.orphaned'),
   });
-  await lifecycle.start({ name: 'hot-store', stop: () => store.close() });
-  await lifecycle.start(housekeeping(store, options));
+  await lifecycle.start({ name: 'hot-store', stop: () => hotStore.close() });
+  const store = watch.store(hotStore);
+  for (const [name, pool] of Object.entries(store.pools)) telemetry.pool(name, pool);
+  watch.backlog(() => readBacklog(store.pool));
+  const probes = await startProbes(lifecycle, store, options);
+  await lifecycle.start(housekeeping(store, options, watch));
   const statsKeeper = createStatsKeeper({
     rollUp: () => rollUp(store.pool, new Date()),
     prune: () => pruneStats(store.pool),
@@ -114,7 +127,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
     if (isDisabled) log.warn({ subscriptionId: id, partnerId, reason }, 'subscription.disabled');
     return isDisabled;
   };
-  const announcer = await startAnnouncer(lifecycle, options, subscriptions);
+  const announcer = await startAnnouncer(lifecycle, options, subscriptions, watch);
   const rules = { opensAfter: config.breakerAfter, disableAfterMs: config.disableAfterMs };
   const health = createHealth({ changeHealth: store.changeHealth, disable, announcer, rules });
   const sender = createSender({
@@ -122,24 +135,25 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
     userAgent: `Postrider/${version}`,
   });
   await lifecycle.start({ name: 'sender', stop: () => sender.close() });
-  const attempt = logged(
-    createAttempt({
-      send: sender.send,
-      schedule: config.retrySchedule,
-      defaultTimeoutMs: config.deliveryTimeoutMs,
-      userAgent: `Postrider/${version}`,
-    }),
-    log,
+  const attempt = watch.attempt(
+    logged(
+      createAttempt({
+        send: sender.send,
+        schedule: config.retrySchedule,
+        defaultTimeoutMs: config.deliveryTimeoutMs,
+        userAgent: `Postrider/${version}`,
+      }),
+      log,
+    ),
   );
-  const retrySlots = slotsFor(config, RETRY_SHARE);
   const retry = createRetry({
     claim: (limits) => store.claim({ ...limits, defaultTimeoutMs: config.deliveryTimeoutMs }),
     subscriptions,
-    slots: retrySlots,
+    slots: slotsFor(config, 'retry', watch),
     attempt,
     health,
     announcer,
-    record: store.recordLater,
+    record: watch.recordLater(store.recordLater),
     cancel: store.cancel,
     putBack: store.putBack,
     scheduled: (delayMs) => retrier.wake(delayMs),
@@ -161,15 +175,15 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
   const ports: DispatchPorts = {
     ...store,
     subscriptions,
-    slots: slotsFor(config, 1 - RETRY_SHARE),
+    slots: slotsFor(config, 'first', watch),
     attempt,
     health,
     announcer,
-    deadLetter: async (letter) => {
+    deadLetter: watch.deadLetter(async (letter) => {
       await announcer.deadLetter(letter);
       await store.deadLetter(letter);
       log.warn({ messageId: letter.messageId, reason: letter.reason, detail: letter.detail }, 'message.dead_lettered');
-    },
+    }),
     scheduled: (delayMs) => retrier.wake(delayMs),
   };
   const hear = (change: Change) => {
@@ -178,9 +192,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
       if (!health.isOpen(change.subscriptionId)) retrier.wake(0); // what was passed by may go now
     } else if ('partnerId' in change) subscriptions.drop(change.partnerId);
   };
-  const listener = createListener({
-    url: databaseUrl,
-    onChange: hear,
+  const heard = telemetry.listener('worker', {
     // Versions make a missed notification of a subscription harmless; what is in trouble is read anew, for as long as it takes.
     onListening: () =>
       store.loadHealth().then(health.replace, (error) => {
@@ -188,12 +200,13 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
       }),
     onError: (error) => log.warn({ err: error }, 'listener.lost'),
   });
+  const listener = createListener({ url: databaseUrl, onChange: hear, ...heard });
   await lifecycle.start({ name: 'listener', ...listener });
 
   const inHand = new Map<string, Promise<void>>();
   const consumers = [
-    ...options.transport.lanes.map((lane) => laneConsumer(lane, ports, options, inHand)),
-    ...drainConsumers(ports, options),
+    ...options.transport.lanes.map((lane) => laneConsumer(lane, ports, options, inHand, watch)),
+    ...drainConsumers(ports, options, watch),
   ];
   // Stopped first: after it no message comes in, and those in hand are through or handed back.
   await lifecycle.start({
@@ -210,6 +223,25 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
       clearTimeout(giveUp);
     },
   });
+  // The last to start is the first to stop: whoever routes work or restarts processes hears of the stop before it begins.
+  await lifecycle.start({ name: 'readiness', start: () => probes.turn(true), stop: () => probes.turn(false) });
+}
+
+/** /health, /ready and /metrics on METRICS_PORT; from the beginning, so that it can be seen what the start waits for. */
+async function startProbes(lifecycle: Lifecycle, store: HotStore, { config, telemetry, log }: WorkerOptions) {
+  let running = false;
+  const turn = (value: boolean) => {
+    running = value;
+  };
+  const { metricsPort: port, host } = config;
+  if (port === 0) return { turn };
+  const database = createReadiness(store.pool, (error) => log.warn({ err: error }, 'readiness.failed'));
+  const consumers = () => (running ? { ok: true } : { ok: false, detail: 'the worker is starting or stopping' });
+  const readiness = async () => [...(await database()), { name: 'consumers', ...consumers() }];
+  const server = await startProbeServer({ host, port, expose: telemetry.expose, readiness });
+  await lifecycle.start({ name: 'probes', stop: server.stop });
+  log.info({ metrics: `${server.url}/metrics` }, 'worker.probes');
+  return { turn };
 }
 
 /** Operational events go in where all events do. */
@@ -217,6 +249,7 @@ async function startAnnouncer(
   lifecycle: Lifecycle,
   { config, transport, aws, log }: WorkerOptions,
   subscriptions: SubscriptionCache,
+  watch: Watch,
 ) {
   const sns = createSnsTransport({ topicArn: transport.topicArn, aws });
   const publisher = createPublisher({ transport: sns, deadlineMs: ANNOUNCE_DEADLINE_MS });
@@ -227,23 +260,29 @@ async function startAnnouncer(
       const message = { body: encodeEnvelope(event), groupId: event.partnerId, attributes: { lane: 'live' } };
       return (await publisher.publish(message)).ok;
     },
-    onUnpublished: ({ type, partnerId, data }) => log.warn({ type, partnerId, data }, 'announcement.unpublished'),
+    onUnpublished: ({ type, partnerId, data }) => {
+      watch.unpublished();
+      log.warn({ type, partnerId, data }, 'announcement.unpublished');
+    },
     disableAfterMs: config.disableAfterMs,
   });
 }
 
 /** Partitions exist before the first event, whoever is elected; from then on the maintainer sees to it. */
-function housekeeping(store: HotStore, { config, databaseUrl, log }: WorkerOptions) {
+function housekeeping(store: HotStore, { config, databaseUrl, log }: WorkerOptions, watch: Watch) {
   let stopping = false;
   const onError = (error: unknown, during: string) =>
     stopping ? undefined : log.warn({ err: error, during }, 'maintenance.failed');
-  const maintenance = createMaintenance({ url: databaseUrl, onError: (error) => onError(error, 'connection') });
-  const ports = {
+  const maintenance = createMaintenance({
+    url: databaseUrl,
+    onError: (error) => ports.onError(error, 'connection'),
+  });
+  const ports = watch.maintenance({
     ...maintenance,
     makePartitions: () => ensurePartitions(store.pool),
     onRun: (run: MaintenanceRun) => log.info(run, 'maintenance.finished'),
     onError,
-  };
+  });
   const maintainer = createMaintainer(createMaintain(ports, { retentionMs: config.retentionMs }));
   return {
     name: 'maintenance',
@@ -276,9 +315,11 @@ const withKeys = ({ secrets, ...subscription }: LoadedSubscription): Deliverable
   keys: secrets.map(({ algorithm, bytes, expiresAt }) => ({ key: signingKey(algorithm, bytes), expiresAt })),
 });
 
-function slotsFor({ workerConcurrency, subscriptionConcurrency }: Config, share: number) {
+function slotsFor({ workerConcurrency, subscriptionConcurrency }: Config, kind: 'first' | 'retry', watch: Watch) {
+  const share = kind === 'retry' ? RETRY_SHARE : 1 - RETRY_SHARE;
   const part = (whole: number) => Math.max(1, Math.round(whole * share));
-  return createSlots({ total: part(workerConcurrency), perSubscription: part(subscriptionConcurrency) });
+  const total = part(workerConcurrency);
+  return watch.slots(kind, createSlots({ total, perSubscription: part(subscriptionConcurrency) }), total);
 }
 
 function laneConsumer(
@@ -286,16 +327,19 @@ function laneConsumer(
   ports: DispatchPorts,
   options: WorkerOptions,
   inHand: Map<string, Promise<void>>,
+  watch: Watch,
 ): Consumer {
   const { workerConcurrency: maxInFlight, deliveryTimeoutMs: defaultTimeoutMs } = options.config;
-  const handle = createDispatch(ports, { lane, defaultTimeoutMs, inHand });
+  const dispatch = createDispatch(watch.ports(lane, ports), { lane, defaultTimeoutMs, inHand });
+  const handle = watch.handle<Message>(lane, dispatch);
+  const queue = watch.queues.lane(lane, createSqsTransport({ queueUrl, aws: options.aws }));
   const events = { error: 'consumer.error', failed: 'dispatch.failed' };
-  return consume({ lane, queueUrl, handle, limits: { maxInFlight }, events }, options);
+  return watch.queues.consumer(lane, consume({ lane, queue, handle, limits: { maxInFlight }, events }, options));
 }
 
 interface Consumed {
   readonly lane: string;
-  readonly queueUrl: string;
+  readonly queue: QueueTransport;
   /** Settles the message; rejects when it could not be handled. */
   handle(message: Message): Promise<void>;
   readonly limits: Pick<ConsumerOptions, 'maxInFlight' | 'maxPollers'>;
@@ -304,9 +348,9 @@ interface Consumed {
 }
 
 /** Consumes a queue message by message: one that fails goes back by itself, and the others of its batch go on. */
-function consume({ lane, queueUrl, handle, limits, events }: Consumed, { aws, log }: WorkerOptions): Consumer {
+function consume({ lane, queue, handle, limits, events }: Consumed, { log }: WorkerOptions): Consumer {
   return createConsumer({
-    transport: createSqsTransport({ queueUrl, aws }),
+    transport: queue,
     waitSeconds: WAIT_SECONDS,
     ...limits,
     onError: (error, { during, message }) =>
@@ -323,11 +367,11 @@ function consume({ lane, queueUrl, handle, limits, events }: Consumed, { aws, lo
 }
 
 /** One for each dead-letter queue. Lanes may share one: its letters then count as the first lane's that has it. */
-function drainConsumers(ports: DrainPorts, options: WorkerOptions): Consumer[] {
+function drainConsumers(ports: DrainPorts, options: WorkerOptions, watch: Watch): Consumer[] {
   const { lanes } = options.transport;
   const first = lanes.filter((lane, at) => lanes.findIndex(sameDeadLetterQueue(lane)) === at);
   return first.flatMap(({ name, deadLetterQueueUrl }) =>
-    deadLetterQueueUrl ? [drainConsumer(name, deadLetterQueueUrl, ports, options)] : [],
+    deadLetterQueueUrl ? [drainConsumer(name, deadLetterQueueUrl, ports, options, watch)] : [],
   );
 }
 
@@ -336,17 +380,26 @@ const sameDeadLetterQueue =
   (other: LaneConfig) =>
     other.deadLetterQueueUrl === deadLetterQueueUrl;
 
-function drainConsumer(lane: string, queueUrl: string, ports: DrainPorts, options: WorkerOptions): Consumer {
+function drainConsumer(
+  lane: string,
+  queueUrl: string,
+  ports: DrainPorts,
+  options: WorkerOptions,
+  watch: Watch,
+): Consumer {
+  const queue = watch.queues.deadLetters(lane, createSqsTransport({ queueUrl, aws: options.aws }));
   const limits = { maxInFlight: DRAINED_AT_ONCE, maxPollers: 2 };
   const events = { error: 'drain.error', failed: 'drain.failed' };
-  return consume({ lane, queueUrl, handle: createDrain(ports, { lane }), limits, events }, options);
+  return consume({ lane, queue, handle: createDrain(ports, { lane }), limits, events }, options);
 }
 
 /** A worker as a process of its own, by the environment. */
 export async function runWorker(): Promise<void> {
   const config = configOrExit(process.env, 'worker');
-  const log = createLog(config.logLevel);
+  const telemetry = await startTelemetry(version, config.tracing);
+  const log = createLog(config.logLevel, telemetry.traceId);
   await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
+    await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
     const databaseUrl = config.databaseUrl as string;
     await migrateWhenUp(databaseUrl, log);
     await startWorker(lifecycle, {
@@ -356,6 +409,7 @@ export async function runWorker(): Promise<void> {
       aws: { region: config.awsRegion, ...(config.awsEndpointUrl && { endpoint: config.awsEndpointUrl }) },
       encryptionKeys: config.encryptionKeys,
       log,
+      telemetry,
     });
     log.info({ version }, 'worker.started');
     process.send?.({ started: true });

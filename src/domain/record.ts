@@ -14,6 +14,8 @@ export interface EventRecord {
   readonly unmatched: UnmatchedReason | null;
   /** For so long, in milliseconds, its worker is alone with it. */
   readonly leaseMs: number;
+  /** W3C Trace Context of its dispatch, kept for later attempts; only where traces are wanted. */
+  readonly traceparent?: string;
 }
 
 /** What putting an event on record answers. */
@@ -64,6 +66,8 @@ export interface ClaimedDelivery {
   readonly sendAt: number | null;
   /** It was exhausted before somebody asked for it again. */
   readonly recovering: boolean;
+  /** What the event's record has of its trace. */
+  readonly traceparent: string | null;
   /** The partner's subscriptions version when it was claimed. */
   readonly version: bigint | null;
 }

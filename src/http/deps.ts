@@ -19,6 +19,7 @@ import type { TestSent } from '../store/send-test.ts';
 import type { StatsReads } from '../store/stats.ts';
 import type { Subscriptions } from '../store/subscriptions.ts';
 import type { Authentication } from './authentication.ts';
+import type { RequestObserver } from './observe.ts';
 
 /** The server that the routes are added to: schemas are types. */
 export type App = FastifyInstance<
@@ -94,4 +95,7 @@ export interface ServerDeps {
   /** False when there is no such letter. */
   discardDeadLetter(id: string, by: Actor): Promise<boolean>;
   readonly audit: AuditReads;
+  readonly observer: RequestObserver;
+  /** This process' metrics, as text. */
+  metrics(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

@@ -15,6 +15,8 @@ import { Event, EventWithDeliveries, eventRoutes } from './events.ts';
 import { filterTestRoute } from './filter-test.ts';
 import { healthRoutes } from './health.ts';
 import { takeJson } from './json-body.ts';
+import { metricsRoute } from './metrics.ts';
+import { observeRequests } from './observe.ts';
 import { Partner, partnerRoutes } from './partners.ts';
 import { PolledEvents, pollingRoutes } from './polling.ts';
 import { AcceptedEvent } from './publish.ts';
@@ -82,6 +84,7 @@ export function buildServer(deps: ServerDeps): FastifyInstance {
     reply.header('x-request-id', request.id);
     done();
   });
+  observeRequests(app, deps.observer);
   drainOnClose(app, deps.isStopping);
   keepRouteTable(app);
   takeJson(app);
@@ -101,6 +104,7 @@ function apiRoutes(app: App, deps: ServerDeps): void {
   deadLetterRoutes(app, deps);
   redriveRoutes(app, deps);
   auditRoutes(app, deps);
+  metricsRoute(app, deps);
   app.register(async (scope: App) => {
     scope.addHook('preHandler', requirePartner(deps.partners));
     subscriptionRoutes(scope, deps);

@@ -26,6 +26,8 @@ export interface DeliveryToAttempt {
   readonly probe?: boolean;
   /** It was exhausted before somebody asked for it again. */
   readonly recovering?: boolean;
+  /** Of the event's record, where it has a trace. The receiver is not told. */
+  readonly traceparent?: string | null;
 }
 
 export interface Attempted {

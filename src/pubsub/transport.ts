@@ -75,6 +75,16 @@ export interface SendTransport {
   close(): void;
 }
 
+/** About how many messages a queue has. */
+export interface QueueDepth {
+  /** Waiting to be received. */
+  waiting: number;
+  /** Received and unsettled. */
+  inFlight: number;
+  /** Not to be received yet, in a queue with a delivery delay. */
+  delayed: number;
+}
+
 /** A queue: where messages come from. A queue can be sent to as well, past the topic. Rejects with TransportError. */
 export interface QueueTransport extends SendTransport {
   /** Answers 0–`maxMessages` messages; empty when `waitSeconds` passed without one. */
@@ -83,6 +93,5 @@ export interface QueueTransport extends SendTransport {
   deleteBatch(receipts: readonly string[]): Promise<SettledEntry[]>;
   /** Answers one entry per change, in order. */
   changeVisibilityBatch(changes: readonly VisibilityChange[]): Promise<SettledEntry[]>;
-  /** About how many messages are waiting to be received, and how many are received and unsettled. */
-  depth(): Promise<{ waiting: number; inFlight: number }>;
+  depth(): Promise<QueueDepth>;
 }

@@ -111,7 +111,7 @@ export const CLAIM = {
     SELECT c.id::text, c.subscription_id::text, c.attempt_count, c.retries_used, c.trigger, c.resume_at, c.probe, c.recovering,
       (SELECT extract(epoch FROM t.at) * 1000 FROM timed t WHERE t.id = c.id)::float8 AS send_at,
       extract(epoch FROM now())::float8 * 1000 AS now,
-      e.id::text AS event_id, c.partner_id, e.type, e."timestamp" AS at, e.data,
+      e.id::text AS event_id, c.partner_id, e.type, e."timestamp" AS at, e.data, e.traceparent,
       p.subscriptions_version::text AS version,
       (SELECT max(subscription_id::text) FROM waiting) AS reached,
       (SELECT count(*) FROM waiting)::int AS seen
@@ -137,6 +137,7 @@ interface ClaimRow {
   type: string;
   at: string | null;
   data: string;
+  traceparent: string | null;
   version: string | null;
   reached: string | null;
   seen: number;
@@ -195,6 +196,7 @@ function toClaimed(row: ClaimRow, aheadMs: number): ClaimedDelivery {
     probe: row.probe,
     recovering: row.recovering,
     sendAt: row.send_at === null ? null : row.send_at + aheadMs,
+    traceparent: row.traceparent,
     version: row.version === null ? null : BigInt(row.version),
   };
 }

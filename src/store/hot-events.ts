@@ -6,10 +6,11 @@ const PERSIST = {
   name: 'persist-events',
   text: `
     WITH inserted AS (
-      INSERT INTO events (id, lease_until, fan_out, partner_id, type, "timestamp", skipped, data)
-      SELECT i.id, now() + i.lease_ms * interval '1 millisecond', i.fan_out, i.partner_id, i.type, i.at, i.skipped, i.data
-      FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[])
-        AS i (id, lease_ms, fan_out, partner_id, type, at, skipped, data)
+      INSERT INTO events (id, lease_until, fan_out, partner_id, type, "timestamp", skipped, data, traceparent)
+      SELECT i.id, now() + i.lease_ms * interval '1 millisecond', i.fan_out, i.partner_id, i.type, i.at, i.skipped, i.data, i.traceparent
+      FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+        $9::text[])
+        AS i (id, lease_ms, fan_out, partner_id, type, at, skipped, data, traceparent)
       ON CONFLICT (id) DO NOTHING
       RETURNING id
     )
@@ -17,7 +18,7 @@ const PERSIST = {
       CASE WHEN (SELECT count(*) FROM inserted) < cardinality($1) THEN (SELECT array_agg(id::text) FROM inserted) END AS fresh,
       (SELECT count(*) FROM inserted)::int AS fresh_count,
       (SELECT array_agg(p.subscriptions_version::text ORDER BY w.ord)
-       FROM unnest($9::text[]) WITH ORDINALITY AS w (id, ord)
+       FROM unnest($10::text[]) WITH ORDINALITY AS w (id, ord)
        LEFT JOIN partners p ON p.id = w.id AND p.deleted_at IS NULL) AS versions`,
 };
 
@@ -60,6 +61,7 @@ function eventColumns(records: readonly EventRecord[]): unknown[][] {
     records.map(({ event }) => (isOwnTime(event) ? null : event.timestamp)),
     records.map(skippedJson),
     records.map(({ event }) => event.data),
+    records.map(({ traceparent }) => traceparent ?? null),
   ];
 }
 
@@ -79,10 +81,11 @@ function skippedJson({ skipped, unmatched }: EventRecord): string | null {
 const CORRECT = {
   name: 'correct-event',
   text: `
-    INSERT INTO events (id, lease_until, fan_out, partner_id, type, "timestamp", skipped, data)
-    SELECT i.id, now() + i.lease_ms * interval '1 millisecond', i.fan_out, i.partner_id, i.type, i.at, i.skipped, i.data
-    FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[])
-      AS i (id, lease_ms, fan_out, partner_id, type, at, skipped, data)
+    INSERT INTO events (id, lease_until, fan_out, partner_id, type, "timestamp", skipped, data, traceparent)
+    SELECT i.id, now() + i.lease_ms * interval '1 millisecond', i.fan_out, i.partner_id, i.type, i.at, i.skipped, i.data, i.traceparent
+    FROM unnest($1::uuid[], $2::int[], $3::smallint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
+        $9::text[])
+      AS i (id, lease_ms, fan_out, partner_id, type, at, skipped, data, traceparent)
     ON CONFLICT (id) DO UPDATE SET fan_out = excluded.fan_out, skipped = excluded.skipped`,
 };
 

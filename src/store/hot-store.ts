@@ -14,6 +14,8 @@ import { untilStored } from './transient.ts';
 
 /** Gathers single calls into batches: the micro-batcher, as far as it is needed here. */
 export type Batch = <T, R>(options: {
+  /** What the rows are. */
+  name: string;
   flush: (items: T[]) => Promise<R[]>;
   maxItems: number;
   parallel: number;
@@ -53,9 +55,13 @@ export function createHotStore({ url, batch, signal, onRetry, onOrphans }: HotSt
   const options = { signal, onRetry };
   const wait = <T>(call: () => Promise<T>) => untilStored(call, options);
 
-  function batched<T, R>(gapMs: number, call: (rows: readonly T[]) => Promise<R[]>): (row: T) => Promise<R> {
+  function batched<T, R>(
+    name: string,
+    gapMs: number,
+    call: (rows: readonly T[]) => Promise<R[]>,
+  ): (row: T) => Promise<R> {
     const flush = (rows: T[]) => storedEach(rows, call, options);
-    const batcher = batch<T, Settled<R>>({ flush, maxItems: BATCH_ROWS, parallel: 2, gapMs });
+    const batcher = batch<T, Settled<R>>({ name, flush, maxItems: BATCH_ROWS, parallel: 2, gapMs });
     return async (row) => {
       const settled = await batcher.add(row);
       if (settled.ok) return settled.value;
@@ -85,14 +91,16 @@ export function createHotStore({ url, batch, signal, onRetry, onOrphans }: HotSt
   }
 
   return {
-    persist: batched(PERSIST_GAP_MS, persist),
-    record: batched<FirstResult, undefined>(RECORD_GAP_MS, (results) =>
+    persist: batched('persist', PERSIST_GAP_MS, persist),
+    record: batched<FirstResult, undefined>('record', RECORD_GAP_MS, (results) =>
       withEvents(results, (rows) => recordFirstResults(durable, rows)),
     ),
-    feed: batched<FeedRecord, undefined>(RECORD_GAP_MS, (records) =>
+    feed: batched<FeedRecord, undefined>('feed', RECORD_GAP_MS, (records) =>
       withEvents(records, (rows) => withPartitions(durable, () => recordFeed(durable, rows))),
     ),
-    recordLater: batched(RECORD_GAP_MS, (results: readonly LaterResult[]) => recordLaterResults(durable, results)),
+    recordLater: batched('record_later', RECORD_GAP_MS, (results: readonly LaterResult[]) =>
+      recordLaterResults(durable, results),
+    ),
     correct: (record: EventRecord) => wait(() => correctEvent(durable, record)),
     owner: (eventId: string) => wait(() => ownerOfEvent(durable, eventId)),
     recorded: (deliveryIds: readonly string[]) => wait(() => recordedDeliveries(durable, deliveryIds)),
@@ -121,6 +129,7 @@ export function createHotStore({ url, batch, signal, onRetry, onOrphans }: HotSt
     ensurePartitions: () => wait(() => ensurePartitions(durable)),
     /** For reads that need no waiting. */
     pool: durable,
+    pools: { persist: early, record: durable },
     close: async () => {
       await Promise.all([early.end(), durable.end()]);
     },

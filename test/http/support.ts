@@ -99,6 +99,8 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
     redriveDeadLetters: (selection, by) => scheduleRedrives(pool, selection, by),
     discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
     audit: createAuditReads(prisma, pool),
+    observer: { end: () => undefined },
+    metrics: async () => ({ contentType: 'text/plain', body: 'up 1\n' }),
     ...overrides,
   };
   const app = buildServer(deps);

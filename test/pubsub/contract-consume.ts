@@ -21,7 +21,7 @@ export function consumePromises(context: Context): void {
     await received[0]!.ack();
     expect(calls).toBe(2);
     expect(errors).toEqual([]);
-    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 });
+    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 });
   });
 
   it('brings a message again after its visibility, and counts', async () => {
@@ -48,7 +48,7 @@ export function consumePromises(context: Context): void {
     await received[0]!.ack();
     expect(consumer.inFlight).toBe(0);
     expect(errors).toEqual([]);
-    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 });
+    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 });
   });
 
   it('hands back at once or with a delay, and settles once', async () => {
@@ -62,7 +62,7 @@ export function consumePromises(context: Context): void {
     await eventually(() => expect(received.map((message) => message.receiveCount)).toEqual([1, 2, 3]));
     expect(received[1]!.receivedAt - received[0]!.receivedAt).toBeLessThan(900);
     expect(received[2]!.receivedAt - received[1]!.receivedAt).toBeGreaterThan(900);
-    await eventually(async () => expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 }));
+    await eventually(async () => expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 }));
   });
 
   it('moves a message to the dead letters after the allowed receives', async () => {
@@ -117,7 +117,7 @@ export function consumePromises(context: Context): void {
     await eventually(() => expect(received).toHaveLength(30));
     for (const message of received) void message.ack();
     await consumer.stop();
-    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 });
+    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 });
   });
 
   it('returns the messages of a handler that throws, and goes on', async () => {
@@ -153,6 +153,6 @@ export function consumePromises(context: Context): void {
     await acked;
     await eventually(() => expect(bodies()).toContain('during'));
     await received.find((message) => message.body === 'during')!.ack();
-    await eventually(async () => expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 }));
+    await eventually(async () => expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 }));
   });
 }

@@ -57,7 +57,7 @@ export function publishPromises(context: Context): void {
     expect(new Set(results.map((result) => (result.ok ? result.messageId : 'failed'))).size).toBe(437);
     await eventually(() => expect(bodies().sort()).toEqual([...sent].sort()));
     await eventually(() => expect(consumer.inFlight).toBe(0));
-    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0 });
+    expect(await live.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 });
   });
 
   it('refuses what is too large, to the byte', async () => {

@@ -148,6 +148,7 @@ function environment(databaseUrl: string, endpoint: string, { topicArn, lanes }:
   return {
     PORT: '0',
     DRAIN_DELAY: '0s',
+    METRICS_PORT: '0', // several workers on one host
     LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'error',
     DATABASE_URL: databaseUrl,
     EVENTS_TOPIC_ARN: topicArn,

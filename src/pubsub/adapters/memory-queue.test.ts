@@ -21,7 +21,7 @@ describe('memory queue', () => {
     expect(second).toMatchObject({ id: first!.id, receiveCount: 2 });
     expect(queue.delete(first!.receipt)).toMatchObject({ ok: false, kind: 'gone' });
     expect(queue.delete(second!.receipt)).toEqual({ ok: true });
-    expect(queue.depth()).toEqual({ waiting: 0, inFlight: 0 });
+    expect(queue.depth()).toEqual({ waiting: 0, inFlight: 0, delayed: 0 });
   });
 
   it('extends from now, and hands back at 0', async () => {

@@ -1,5 +1,12 @@
 import type { OutgoingMessage } from '../message.ts';
-import type { EntryFailure, ReceivedMessage, ReceiveRequest, SettledEntry, VisibilityChange } from '../transport.ts';
+import type {
+  EntryFailure,
+  QueueDepth,
+  ReceivedMessage,
+  ReceiveRequest,
+  SettledEntry,
+  VisibilityChange,
+} from '../transport.ts';
 
 interface Stored {
   id: string;
@@ -84,9 +91,9 @@ export class MemoryQueue {
     return { ok: true };
   }
 
-  depth(): { waiting: number; inFlight: number } {
+  depth(): QueueDepth {
     this.#surface();
-    return { waiting: this.#visible.length, inFlight: this.#hidden.size };
+    return { waiting: this.#visible.length, inFlight: this.#hidden.size, delayed: 0 };
   }
 
   /** Ends every long poll, empty-handed. */

@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '../message.ts';
-import type { ReceivedMessage, ReceiveRequest, TransportError, VisibilityChange } from '../transport.ts';
+import type { QueueDepth, ReceivedMessage, ReceiveRequest, TransportError, VisibilityChange } from '../transport.ts';
 import { type BatchAnswer, type Entry, inOrder, serviceError } from './aws-errors.ts';
 import type { Answer } from './http.ts';
 
@@ -64,7 +64,8 @@ function toAttributes(attributes: Readonly<Record<string, string>>): Record<stri
 }
 
 export function toDepth(QueueUrl: string) {
-  return { QueueUrl, AttributeNames: ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible'] };
+  const of = (suffix: string) => `ApproximateNumberOfMessages${suffix}`;
+  return { QueueUrl, AttributeNames: [of(''), of('NotVisible'), of('Delayed')] };
 }
 
 /** Reads the answer to a call with this many entries. */
@@ -107,11 +108,12 @@ function toReceived(message: WireMessage): ReceivedMessage {
 }
 
 /** Reads the answer to `toDepth`. */
-export function readDepth(json: string): { waiting: number; inFlight: number } {
+export function readDepth(json: string): QueueDepth {
   const { Attributes = {} } = JSON.parse(json) as { Attributes?: Record<string, string> };
   return {
     waiting: Number(Attributes.ApproximateNumberOfMessages),
     inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
+    delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed ?? 0),
   };
 }
 
