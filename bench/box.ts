@@ -55,6 +55,7 @@ async function start(stops: (() => Promise<unknown>)[], settings: Record<string,
   const env = {
     NODE_ENV: 'production',
     PORT: '0',
+    METRICS_PORT: '0', // a bench may run beside a worker
     LOG_LEVEL: 'warn',
     DATABASE_URL: postgres.url,
     EVENTS_TOPIC_ARN: topology.topicArn,
