@@ -179,6 +179,7 @@ export async function startWorker(lifecycle: Lifecycle, options: WorkerOptions):
     attempt,
     health,
     announcer,
+    parked: watch.parked,
     deadLetter: watch.deadLetter(async (letter) => {
       await announcer.deadLetter(letter);
       await store.deadLetter(letter);

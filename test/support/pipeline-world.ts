@@ -154,7 +154,7 @@ export async function createWorld() {
       scheduled: () => undefined,
     };
     const slots = () => createSlots({ total: 512, perSubscription: slotsPerSubscription, patienceMs: 20 });
-    const ports: DispatchPorts = { ...wrapped, ...shared, slots: slots() };
+    const ports: DispatchPorts = { ...wrapped, ...shared, slots: slots(), parked: () => undefined };
     const retryPorts: RetryPorts = {
       ...wrapped,
       ...shared,
