@@ -1,4 +1,3 @@
-import type pg from 'pg';
 import type { ServerDeps } from '../http/deps.ts';
 import { createApiKeys } from '../store/api-keys.ts';
 import { createAuditReads } from '../store/audit-reads.ts';
@@ -9,6 +8,7 @@ import { createDeliveryReads } from '../store/deliveries.ts';
 import { createEventReads } from '../store/events.ts';
 import { createFeed } from '../store/feed.ts';
 import { createPartners } from '../store/partners.ts';
+import type { createPool } from '../store/pool.ts';
 import type { createPrisma } from '../store/prisma.ts';
 import { createRecoveries } from '../store/recoveries.ts';
 import { cancelDelivery, redeliver } from '../store/redeliver.ts';
@@ -19,7 +19,7 @@ import { createStatsReads } from '../store/stats.ts';
 import { createSubscriptions } from '../store/subscriptions.ts';
 
 export interface StoreAccess {
-  readonly pool: pg.Pool;
+  readonly pool: ReturnType<typeof createPool>;
   readonly prisma: ReturnType<typeof createPrisma>;
   readonly cipher: Cipher;
 }
