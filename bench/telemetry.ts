@@ -67,12 +67,7 @@ function stepsOf(tracing: Tracing | null): Steps {
     record: async () => undefined,
   };
   const handle = (each: DispatchMessage) => each.ack();
-  const ports = {
-    ...store,
-    attempt,
-    slots: { enter: () => true, leave: () => undefined },
-    health: { isOpen: () => false, settled: () => undefined },
-  } as unknown as DispatchPorts;
+  const ports = { ...store, attempt } as unknown as DispatchPorts;
   const watched = { accept: api.accept(accept), publish: api.publish(publish), store: worker.store(store) };
   const handled = worker.handle<typeof message>('live', handle);
   const lane = worker.ports('live', ports);
@@ -92,10 +87,6 @@ function stepsOf(tracing: Tracing | null): Steps {
     publish: { bare: () => publish(), watched: () => watched.publish(event, { lane: 'live' }) },
     handle: { bare: () => handle(message), watched: () => handled(message) },
     persist: { bare: () => store.persist(record), watched: () => watched.store.persist(record) },
-    admit: {
-      bare: () => [ports.health.isOpen('s'), ports.slots.enter('s')],
-      watched: () => [lane.health.isOpen('s'), lane.slots.enter('s')],
-    },
     attempt: { bare: () => attempt(), watched: () => watchedAttempt(delivery) },
     'attempt, by lane': { bare: () => attempt(), watched: () => lane.attempt(delivery) },
     record: { bare: () => store.record(first), watched: () => watched.store.record(first) },

@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { startApi } from './api.ts';
-import { type Config, configOrExit, type TransportConfig } from './config.ts';
+import type { Config } from './config.ts';
 import { DEFAULT_TOPOLOGY } from './default-topology.ts';
 import { ownKeys, startEmulator, startPostgres } from './embedded/index.ts';
-import { type Lifecycle, runProcess } from './lifecycle.ts';
-import { createLog } from './log.ts';
-import { type AwsOptions, ensureTopology } from './pubsub/index.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import { ensureTopology } from './pubsub/index.ts';
+import { awsOptions, type RoleOptions, runRole } from './role.ts';
 import { migrateWhenUp } from './store/migrate-when-up.ts';
-import { startTelemetry } from './telemetry/index.ts';
 import { version } from './version.ts';
 import { startWorker } from './worker.ts';
 
@@ -17,27 +16,17 @@ const ANY_CREDENTIALS = { accessKeyId: 'embedded', secretAccessKey: 'embedded' }
 
 /** All in one process, by the environment. */
 export async function runAll(): Promise<void> {
-  const config = configOrExit(process.env, 'all');
-  const telemetry = await startTelemetry(version, config.tracing);
-  const log = createLog(config.logLevel, telemetry.traceId);
-  await runProcess(log, config.shutdownGraceMs, async (lifecycle) => {
-    await lifecycle.start({ name: 'telemetry', stop: telemetry.stop });
+  await runRole('all', async (lifecycle, own) => {
+    const { config, log } = own;
     const { encryptionKeys, adminApiKey } = await keys(config);
     const [databaseUrl, bus] = await Promise.all([
       startDatabase(lifecycle, config, log),
       startBus(lifecycle, config, log),
     ]);
     await migrateWhenUp(databaseUrl, log);
-    const common = {
-      config,
-      databaseUrl,
-      ...bus,
-      encryptionKeys,
-      log,
-      telemetry,
-    };
-    await startWorker(lifecycle, common);
-    const url = await startApi(lifecycle, { ...common, adminApiKey });
+    const options = { ...own, databaseUrl, ...bus, encryptionKeys };
+    await startWorker(lifecycle, options);
+    const url = await startApi(lifecycle, { ...options, adminApiKey });
     log.info({ api: url, version, dataDir: config.dataDir }, 'postrider.started');
     const shownKey = config.adminApiKey ? 'as set in ADMIN_API_KEY' : adminApiKey;
     console.log(
@@ -71,10 +60,7 @@ async function startDatabase(lifecycle: Lifecycle, config: Config, log: Logger):
   return postgres.url;
 }
 
-interface Bus {
-  readonly transport: TransportConfig;
-  readonly aws: AwsOptions;
-}
+type Bus = Pick<RoleOptions, 'transport' | 'aws'>;
 
 /** Where events go in and come out: the configured resources, or an embedded topic with its lanes. */
 async function startBus(lifecycle: Lifecycle, config: Config, log: Logger): Promise<Bus> {
@@ -85,10 +71,6 @@ async function startBus(lifecycle: Lifecycle, config: Config, log: Logger): Prom
   const { topicArn, lanes } = await ensureTopology(DEFAULT_TOPOLOGY, aws);
   const laneConfigs = Object.entries(lanes).map(([name, lane]) => ({ name, ...lane }));
   return { transport: { topicArn, lanes: laneConfigs }, aws };
-}
-
-function awsOptions({ awsRegion, awsEndpointUrl }: Config): AwsOptions {
-  return { region: awsRegion, ...(awsEndpointUrl && { endpoint: awsEndpointUrl }) };
 }
 
 if (import.meta.main) await runAll();

@@ -99,9 +99,8 @@ async function takeOverWith(point: CrashPoint | null): Promise<Stopwatch> {
   return stopwatch;
 }
 
-async function retryWith(point: CrashPoint | null): Promise<Stopwatch> {
-  await dispatchWith(null);
-  await world.elapse(6);
+/** A process claims what is due, once. */
+async function claimWith(point: CrashPoint | null): Promise<Stopwatch> {
   const stopwatch = createStopwatch(point);
   const { retry } = world.createProcess(stopwatch);
   await run(stopwatch, async () => {
@@ -111,18 +110,18 @@ async function retryWith(point: CrashPoint | null): Promise<Stopwatch> {
   return stopwatch;
 }
 
+async function retryWith(point: CrashPoint | null): Promise<Stopwatch> {
+  await dispatchWith(null);
+  await world.elapse(6);
+  return claimWith(point);
+}
+
 /** First attempts wait in Postgres for their slots. Last: the limit stays. */
 async function rateLimitedWith(point: CrashPoint | null): Promise<Stopwatch> {
   await world.pool.query('UPDATE subscriptions SET rate_limit = 1000');
   await dispatchWith(null);
   expect(world.posts).toEqual([]);
-  const stopwatch = createStopwatch(point);
-  const { retry } = world.createProcess(stopwatch);
-  await run(stopwatch, async () => {
-    await retry.claimOnce();
-    await retry.idle();
-  });
-  return stopwatch;
+  return claimWith(point);
 }
 
 describe.each([

@@ -40,6 +40,7 @@ describe('an attempt that a stop cuts short', () => {
   it('is no attempt when nothing was sent: another worker makes the first one at once', async () => {
     world.answerWith(() => 'unsent');
     await dispatchOne();
+    expect(world.parked).toEqual(['stopping']);
     expect(world.queue.every(({ acked }) => acked)).toBe(true);
     expect(await delivery()).toMatchObject({ state: 'pending', attempt_count: 0, retries_used: 0, due: true });
     expect(await numbers()).toEqual([]);

@@ -1,8 +1,10 @@
-import { IN_LINE, NOT_ATTEMPTED, ORDER_WINDOW_MS, PARKED } from '../domain/delivery.ts';
+import { NOT_ATTEMPTED } from '../domain/delivery.ts';
 import { decodeEnvelope, type Event, type NotAnEvent } from '../domain/event.ts';
 import { deliveryId, publicId, timeOfId } from '../domain/ids.ts';
+import { PARKING, type ParkReason } from '../domain/parking.ts';
 import type { DeadLetter, EventRecord, EventRecorded, FeedRecord, FirstResult } from '../domain/record.ts';
 import { type Match, matchSubscriptions } from '../domain/subscription.ts';
+import { admit } from './admit.ts';
 import type { Announcer } from './announcer.ts';
 import type { Attempt } from './attempt.ts';
 import type { HealthKeeper } from './health.ts';
@@ -43,6 +45,8 @@ export interface DispatchPorts {
   /** Milliseconds that another worker still has the event for itself; 0: it is ours now. */
   takeOver(eventId: string, leaseMs: number): Promise<number>;
   record(result: FirstResult): Promise<void>;
+  /** A delivery is being put off before its first attempt. */
+  parked(reason: ParkReason): void;
   /** Puts an event into a polled subscription's feed, once. */
   feed(record: FeedRecord): Promise<void>;
   deadLetter(letter: DeadLetter): Promise<void>;
@@ -100,7 +104,7 @@ export function createDispatch(ports: DispatchPorts, settings: DispatchSettings)
     if (fresh && dispatched !== guess) await ports.correct(toRecord(dispatched));
     const todo = fresh ? dispatched.match.wanted : await unfinished(message, dispatched);
     if (todo === 'elsewhere') return;
-    await Promise.all(todo.map((subscription) => deliver(dispatched, subscription))); // 4 admit, 5 send, 6 record
+    await Promise.all(todo.map((subscription) => deliver(dispatched, subscription))); // 4 to 6
     await message.ack(); // 7 ack
   }
 
@@ -151,38 +155,29 @@ export function createDispatch(ports: DispatchPorts, settings: DispatchSettings)
 
   async function deliver(dispatched: Dispatched, subscription: DeliverableSubscription): Promise<void> {
     const { event } = dispatched;
-    const delivery = { deliveryId: deliveryId(event.id, subscription.id), subscriptionId: subscription.id, event };
-    const eventRecord = toRecord(dispatched);
-    if (!isSent(subscription)) return ports.feed({ ...delivery, eventRecord });
-    if (subscription.ordered) {
-      await ports.record({ ...delivery, eventRecord, result: null, verdict: IN_LINE });
-      return ports.scheduled(ORDER_WINDOW_MS);
-    }
-    if (ports.health.isOpen(subscription.id)) {
-      return ports.record({ ...delivery, eventRecord, result: null, verdict: PARKED });
-    }
-    if (subscription.rateLimit !== null) {
-      await ports.record({ ...delivery, eventRecord, result: null, verdict: PARKED }); // claims give slots, in turn
-      return ports.scheduled(0);
-    }
-    if (!(await ports.slots.enter(subscription.id))) {
-      await ports.record({ ...delivery, eventRecord, result: null, verdict: PARKED });
-      return ports.scheduled(0);
-    }
+    const id = deliveryId(event.id, subscription.id);
+    const delivery = { deliveryId: id, subscriptionId: subscription.id, event, eventRecord: toRecord(dispatched) };
+    if (!isSent(subscription)) return ports.feed(delivery);
+    const reason = await admit(ports, subscription); // 4 admit
+    if (reason) return park(delivery, reason);
     const since = performance.now();
-    const toAttempt = { ...delivery, subscription, progress: NOT_ATTEMPTED };
+    const toAttempt = { deliveryId: id, subscription, event, progress: NOT_ATTEMPTED };
     const attempted = await ports
-      .attempt(toAttempt)
+      .attempt(toAttempt) // 5 send
       .finally(() => ports.slots.leave(subscription.id, performance.now() - since));
-    // Our own stop came first, and no request was made. Parked, any worker takes it within half a second; handed back with its
-    // message, it would have to wait for the event's lease.
-    if (attempted.result.cutShort === 'unsent') {
-      return ports.record({ ...delivery, eventRecord, result: null, verdict: PARKED });
-    }
+    if (attempted.result.cutShort === 'unsent') return park(delivery, 'stopping');
     await ports.announcer.delivery(toAttempt, attempted);
-    await ports.record({ ...delivery, eventRecord, ...attempted });
+    await ports.record({ ...delivery, ...attempted }); // 6 record
     if (attempted.verdict.nextDelayMs !== null) ports.scheduled(attempted.verdict.nextDelayMs);
     await ports.health.settled(toAttempt, attempted);
+  }
+
+  /** On record without an attempt: whoever claims it makes the first. */
+  async function park(delivery: Omit<FirstResult, 'result' | 'verdict'>, reason: ParkReason): Promise<void> {
+    const { verdict, claimInMs } = PARKING[reason];
+    ports.parked(reason);
+    await ports.record({ ...delivery, result: null, verdict });
+    if (claimInMs !== null) ports.scheduled(claimInMs);
   }
 
   /** What is no event goes on record as a dead letter, with its reason, instead of coming back for ever. */

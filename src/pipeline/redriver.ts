@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { createRhythm, type Rhythm } from './rhythm.ts';
 
 export interface RedriverOptions {
   /** Takes what is due; answers how many letters that were. */
@@ -6,14 +6,8 @@ export interface RedriverOptions {
   onError(error: unknown): void;
 }
 
-/** Works off bulk redrives, in the background. */
-export interface Redriver {
-  start(): void;
-  /** Resolves when nothing is under way. */
-  stop(): Promise<void>;
-  /** A redrive was asked for. */
-  wake(): void;
-}
+/** Works off bulk redrives, in the background; to be woken when a redrive was asked for. */
+export type Redriver = Rhythm;
 
 /** Between two goes while there is work. What a go may take is capped for all processes together. */
 const BUSY_MS = 1_000;
@@ -22,35 +16,8 @@ const BUSY_MS = 1_000;
 const IDLE_MS = 5_000;
 
 export function createRedriver({ due, onError }: RedriverOptions): Redriver {
-  let running: Promise<void> | undefined;
-  let stopping = false;
-  let interrupt = new AbortController();
-
-  async function run(): Promise<void> {
-    while (!stopping) {
-      const { signal } = interrupt;
-      const taken = await due().catch((error) => {
-        onError(error);
-        return 0;
-      });
-      await delay(taken > 0 ? BUSY_MS : IDLE_MS, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  const wake = () => {
-    interrupt.abort();
-    interrupt = new AbortController();
-  };
-
-  return {
-    start() {
-      running ??= run();
-    },
-    async stop() {
-      stopping = true;
-      wake();
-      await running;
-    },
-    wake,
-  };
+  return createRhythm(async () => {
+    const taken = await due().catch(onError);
+    return taken ? BUSY_MS : IDLE_MS;
+  });
 }

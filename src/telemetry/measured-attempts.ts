@@ -1,18 +1,10 @@
-import type { Outcome, Trigger } from '../domain/attempt.ts';
+import type { Trigger } from '../domain/attempt.ts';
 import type { Verdict } from '../domain/delivery.ts';
+import { OUTCOMES } from '../domain/stats.ts';
 import type { Attempt } from '../pipeline/attempt.ts';
 import type { Slots } from '../pipeline/slots.ts';
 import { CALL_BUCKETS, type Metrics } from './metrics.ts';
 
-const OUTCOMES: readonly Outcome[] = [
-  'succeeded',
-  'http_error',
-  'timeout',
-  'connection_failed',
-  'dns_failed',
-  'tls_failed',
-  'blocked_address',
-];
 const TRIGGERS: readonly Trigger[] = ['automatic', 'manual', 'recovery', 'test'];
 
 /** What attempts and their results count. */

@@ -1,6 +1,6 @@
-import { IN_LINE } from '../domain/delivery.ts';
 import { timeOfId } from '../domain/ids.ts';
-import type { DeadLetter, FirstResult } from '../domain/record.ts';
+import { PARK_REASONS, type ParkReason } from '../domain/parking.ts';
+import type { DeadLetter } from '../domain/record.ts';
 import type { Attempt } from '../pipeline/attempt.ts';
 import type { DispatchMessage, DispatchPorts } from '../pipeline/dispatch.ts';
 import { LATENCY_BUCKETS, type Metrics } from './metrics.ts';
@@ -8,7 +8,6 @@ import { LATENCY_BUCKETS, type Metrics } from './metrics.ts';
 /** Handles one message; rejects when it could not be handled. */
 export type Handle<M> = (message: M) => Promise<void>;
 
-const PARKED_FOR = ['cap', 'breaker', 'rate', 'ordered'] as const;
 const DEAD_LETTER_REASONS = ['malformed', 'unknown_partner', 'id_reused', 'receive_limit'];
 
 /** What dispatch counts: messages in and out, how long they waited, what became of them. */
@@ -49,10 +48,10 @@ export function measureDispatch(metrics: Metrics, lanes: readonly string[]) {
   const parked = metrics.counter(
     {
       name: 'postrider_deliveries_parked_total',
-      help: 'Deliveries put off before their first attempt: at the cap, breaker open, rate limit, ordered.',
+      help: 'Deliveries put off before their first attempt: ordered, breaker open, rate limit, at the cap, worker stopping.',
       labelNames: ['reason'],
     },
-    PARKED_FOR.map((reason) => ({ reason })),
+    PARK_REASONS.map((reason) => ({ reason })),
   );
 
   function attempt(lane: string, send: Attempt): Attempt {
@@ -64,52 +63,13 @@ export function measureDispatch(metrics: Metrics, lanes: readonly string[]) {
     };
   }
 
-  /**
-   * Tells why deliveries are parked from what dispatch asks before it parks. A breaker's answer is followed by the record at
-   * once; a full cap's by one some microtasks later, so those are owed: the sums are exact, whatever comes in between.
-   */
-  function parking({ slots, health, record }: DispatchPorts): Pick<DispatchPorts, 'slots' | 'health' | 'record'> {
-    let breakerOpen = false;
-    let owedToCap = 0;
-    const noted = (entered: boolean) => {
-      if (!entered) owedToCap++;
-      return entered;
-    };
-    function reasonOf({ verdict }: FirstResult): (typeof PARKED_FOR)[number] {
-      if (verdict === IN_LINE) return 'ordered';
-      if (breakerOpen) return 'breaker';
-      if (owedToCap === 0) return 'rate';
-      owedToCap--;
-      return 'cap';
-    }
-    return {
-      slots: {
-        leave: slots.leave,
-        enter: (id) => {
-          const entered = slots.enter(id);
-          return typeof entered === 'boolean' ? noted(entered) : entered.then(noted);
-        },
-      },
-      health: {
-        settled: health.settled,
-        isOpen: (id) => {
-          breakerOpen = health.isOpen(id);
-          return breakerOpen;
-        },
-      },
-      record: (result) => {
-        if (!result.result) parked.inc({ reason: reasonOf(result) });
-        return record(result);
-      },
-    };
-  }
-
   return {
     ports: (lane: string, ports: DispatchPorts): DispatchPorts => ({
       ...ports,
-      ...parking(ports),
       attempt: attempt(lane, ports.attempt),
     }),
+
+    parked: (reason: ParkReason): void => parked.inc({ reason }),
 
     deadLetter:
       (bury: DispatchPorts['deadLetter']): DispatchPorts['deadLetter'] =>

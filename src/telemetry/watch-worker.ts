@@ -46,6 +46,7 @@ export function watchWorker({ metrics, tracing }: Telemetry, lanes: readonly str
       return traced?.handle<M>(lane, counted) ?? counted;
     },
     ports: dispatch.ports,
+    parked: dispatch.parked,
     deadLetter: dispatch.deadLetter,
     slots: attempts.slots,
     queues: watchQueues(metrics),

@@ -1,27 +1,15 @@
 import type { FastifyInstance, InjectOptions } from 'fastify';
 import pg from 'pg';
+import { storeFunctions } from '../../src/api/store-functions.ts';
 import { newId, publicId } from '../../src/domain/ids.ts';
 import { createAuthentication } from '../../src/http/authentication.ts';
 import type { ServerDeps } from '../../src/http/deps.ts';
 import { buildServer } from '../../src/http/server.ts';
 import type { NewEvent } from '../../src/pipeline/accept.ts';
-import { createApiKeys, createFindApiKey } from '../../src/store/api-keys.ts';
-import { createAuditReads } from '../../src/store/audit-reads.ts';
-import { cancelPending } from '../../src/store/cancel-pending.ts';
+import { createFindApiKey } from '../../src/store/api-keys.ts';
 import { type Cipher, createCipher } from '../../src/store/cipher.ts';
-import { createDeadLetterReads } from '../../src/store/dead-letters.ts';
-import { createDeliveryReads } from '../../src/store/deliveries.ts';
-import { createEventReads } from '../../src/store/events.ts';
-import { createFeed } from '../../src/store/feed.ts';
-import { createPartners } from '../../src/store/partners.ts';
 import { createPrisma } from '../../src/store/prisma.ts';
-import { createRecoveries } from '../../src/store/recoveries.ts';
-import { cancelDelivery, redeliver } from '../../src/store/redeliver.ts';
-import { discardDeadLetter, scheduleRedrives } from '../../src/store/redrive.ts';
-import { createSecrets } from '../../src/store/secrets.ts';
-import { sendTest } from '../../src/store/send-test.ts';
-import { createStatsReads } from '../../src/store/stats.ts';
-import { createSubscriptions } from '../../src/store/subscriptions.ts';
+import { scheduleRedrives } from '../../src/store/redrive.ts';
 import { checkTargetUrl, createEgressGuard } from '../../src/webhook/egress-guard.ts';
 import { createTestDatabase } from '../support/database.ts';
 
@@ -71,6 +59,7 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
   const errors: object[] = [];
   const guard = createEgressGuard({ allowedCidrs: [] });
   const deps: ServerDeps = {
+    ...storeFunctions({ pool, prisma, cipher }),
     version: '0.0.0-test',
     log: { error: (fields) => errors.push(fields) },
     authentication: createAuthentication({ findApiKey: createFindApiKey(pool), adminApiKey: ADMIN_KEY, now: Date.now }),
@@ -78,27 +67,11 @@ export async function startApi(overrides: Partial<ServerDeps> = {}): Promise<Tes
     noteKeyUse: () => undefined,
     accept: acceptInto(accepted, pool),
     lanes: ['live', 'bulk'],
-    redeliver: (id, by) => redeliver(pool, id, by),
-    cancel: (id, by) => cancelDelivery(pool, id, by),
-    sendTest: (subscription, by) => sendTest(pool, subscription, by),
-    cancelPending: (id, by) => cancelPending(pool, id, by),
     checkTargetUrl: (url) => checkTargetUrl(url, { allowHttp: false, guard }),
     isStopping: () => false,
     readiness: async () => [{ name: 'postgres', ok: true }],
-    partners: createPartners(prisma),
-    subscriptions: createSubscriptions(prisma, cipher),
-    secrets: createSecrets(prisma, cipher),
-    apiKeys: createApiKeys(prisma),
-    events: createEventReads(pool),
-    deliveries: createDeliveryReads(pool),
-    recoveries: createRecoveries(pool),
-    feed: createFeed(pool),
-    stats: createStatsReads(pool),
-    deadLetters: createDeadLetterReads(prisma),
     redriveDeadLetter: async () => ({ ok: true }),
     redriveDeadLetters: (selection, by) => scheduleRedrives(pool, selection, by),
-    discardDeadLetter: (id, by) => discardDeadLetter(pool, id, by),
-    audit: createAuditReads(prisma, pool),
     observer: { end: () => undefined },
     metrics: async () => ({ contentType: 'text/plain', body: 'up 1\n' }),
     ...overrides,

@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { AttemptRequest, AttemptResult } from '../../src/domain/attempt.ts';
 import { type Event, encodeEnvelope } from '../../src/domain/event.ts';
 import { createGrowingIds, newId } from '../../src/domain/ids.ts';
+import type { ParkReason } from '../../src/domain/parking.ts';
 import { signingKey } from '../../src/domain/signature.ts';
 import { createAnnouncer } from '../../src/pipeline/announcer.ts';
 import { createAttempt } from '../../src/pipeline/attempt.ts';
@@ -71,6 +72,8 @@ export async function createWorld() {
   const growingId = createGrowingIds();
   const posts: Post[] = [];
   const orphans: string[] = [];
+  /** Why deliveries were parked. */
+  const parked: ParkReason[] = [];
   /** Why the store had to repeat a call. */
   const retried: Error[] = [];
   let queue: QueuedMessage[] = [];
@@ -154,7 +157,7 @@ export async function createWorld() {
       scheduled: () => undefined,
     };
     const slots = () => createSlots({ total: 512, perSubscription: slotsPerSubscription, patienceMs: 20 });
-    const ports: DispatchPorts = { ...wrapped, ...shared, slots: slots() };
+    const ports: DispatchPorts = { ...wrapped, ...shared, slots: slots(), parked: (reason) => parked.push(reason) };
     const retryPorts: RetryPorts = {
       ...wrapped,
       ...shared,
@@ -240,6 +243,7 @@ export async function createWorld() {
     store,
     posts,
     orphans,
+    parked,
     retried,
     addPartner,
     addSubscription,
@@ -259,6 +263,7 @@ export async function createWorld() {
     reset: async () => {
       queue = [];
       posts.length = 0;
+      parked.length = 0;
       answer = () => 200;
       // As a replica would, without triggers: attempts are append-only.
       await pool.query(`BEGIN; SET LOCAL session_replication_role = replica;

@@ -1,10 +1,9 @@
 import { once } from 'node:events';
-import type { RequestListener } from 'node:http';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { createConnections } from '../../src/webhook/connections.ts';
 import { createConnector } from '../../src/webhook/connector.ts';
 import type { Sender } from '../../src/webhook/sender.ts';
-import { brief, httpReceiver, post, rawReceiver, tlsReceiver } from './receiver.ts';
+import { answering, brief, httpReceiver, post, rawReceiver, tlsReceiver } from './receiver.ts';
 import { loopback, testbed } from './testbed.ts';
 
 const { senderWith, use } = testbed();
@@ -13,12 +12,6 @@ let sender: Sender;
 beforeEach(() => {
   sender = senderWith({ userAgent: 'Postrider/test' });
 });
-
-const answering =
-  (status: number, headers: Record<string, string | string[]> = {}, body: string | Buffer = ''): RequestListener =>
-  (request, response) => {
-    request.resume().on('end', () => response.writeHead(status, headers).end(body));
-  };
 
 describe('connections', () => {
   it('are kept alive: a sequence needs one, and timing shows it', async () => {

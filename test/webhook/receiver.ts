@@ -22,6 +22,13 @@ const fixture = (name: string): string => readFileSync(new URL(`./fixtures/${nam
 /** The root that signed `valid`, `expired` and `wrong-name`. */
 export const ROOT = fixture('ca.pem');
 
+/** Answers every request in the same way, once it is read. */
+export const answering =
+  (status: number, headers: Record<string, string | string[]> = {}, body: string | Buffer = ''): RequestListener =>
+  (request, response) => {
+    request.resume().on('end', () => response.writeHead(status, headers).end(body));
+  };
+
 export const httpReceiver = (listener: RequestListener): Promise<Receiver> => listening(createHttp(listener), 'http');
 
 export const tlsReceiver = (certificate: Certificate, listener: RequestListener, options = {}): Promise<Receiver> =>

@@ -1,8 +1,8 @@
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Sender } from '../../src/webhook/sender.ts';
-import { brief, httpReceiver, post, rawReceiver, tlsReceiver } from './receiver.ts';
+import { answering, brief, httpReceiver, post, rawReceiver, tlsReceiver } from './receiver.ts';
 import { testbed } from './testbed.ts';
 
 const { senderWith, use } = testbed();
@@ -11,12 +11,6 @@ let sender: Sender;
 beforeEach(() => {
   sender = senderWith({ userAgent: 'Postrider/test' });
 });
-
-const answering =
-  (status: number, headers: Record<string, string | string[]> = {}, body: string | Buffer = ''): RequestListener =>
-  (request, response) => {
-    request.resume().on('end', () => response.writeHead(status, headers).end(body));
-  };
 
 async function textOf(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
