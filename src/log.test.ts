@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { publicId } from './domain/ids.ts';
 import { createLog } from './log.ts';
 
 /** The lines that a log writes. */
@@ -19,6 +20,19 @@ it('no secret reaches a line, wherever it stands', () => {
   expect(lines).toHaveLength(4);
   for (const line of lines) expect(line).not.toContain(secret);
   expect(lines[2]).toContain('sub_1');
+});
+
+it('levels are words, times ISO 8601, and ids those of the API', () => {
+  const id = '01a210b2-eff9-73d1-a7b8-5405a76fe2b4';
+  const [line = ''] = linesOf((log) => log.warn({ eventId: id, deliveryIds: [id], partnerId: 'acme' }, 'event'));
+  expect(JSON.parse(line)).toEqual({
+    level: 'warn',
+    time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    eventId: publicId('evt', id),
+    deliveryIds: [publicId('dlv', id)],
+    partnerId: 'acme',
+    msg: 'event',
+  });
 });
 
 it('a line within a trace says which, and others say nothing', () => {

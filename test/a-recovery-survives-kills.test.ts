@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { POSTRIDER } from '../src/domain/actor.ts';
-import { deliveryId, newId } from '../src/domain/ids.ts';
+import { createGrowingIds, deliveryId } from '../src/domain/ids.ts';
 import type { MissedState } from '../src/domain/recovery.ts';
 import { createRecoveries, type Recoveries, type StoredRecovery } from '../src/store/recoveries.ts';
 import { type CrashPoint, crashPoints, createStopwatch, type Stopwatch } from './support/crash-points.ts';
@@ -10,6 +10,9 @@ import { createWorld, type World } from './support/pipeline-world.ts';
 const LIMITS = { stepRows: 20, mostDue: 40 };
 const EXHAUSTED = 30;
 const SKIPPED = 25;
+
+/** In the order they are made, also within a millisecond. */
+const newId = createGrowingIds();
 
 let world: World;
 let recoveries: Recoveries;

@@ -22,6 +22,9 @@ Examples:
   $ postrider doctor                       what is wrong with the settings, and what to change
   $ postrider listen --partner acme --forward http://localhost:3000/hooks`;
 
+/** They have work to put in order before they end. */
+const SERVICES = new Set(['start', 'api', 'worker']);
+
 function createProgram(): Command {
   const program = new Command('postrider').description(DESCRIPTION).version(version).addHelpText('after', EXAMPLES);
   for (const one of runCommands()) program.addCommand(one);
@@ -55,11 +58,18 @@ function speakPlainly(command: Command, path = command.name()): Command {
 
 /** Runs the command line; the exit code is set, not forced: what the command has started may go on. */
 export async function run(argv: readonly string[]): Promise<void> {
+  if (!SERVICES.has(argv[2] ?? '')) process.stdout.on('error', leaveWithReader);
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
     process.exitCode = report(error);
   }
+}
+
+/** Whoever reads has read enough (`postrider … | head`). */
+function leaveWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
 }
 
 function report(error: unknown): number {

@@ -50,6 +50,7 @@ export function docsRoutes(app: App): void {
       withDefaultFonts: false, // they would come from another server
       telemetry: false,
       hideClientButton: true,
+      showDeveloperTools: 'never',
       agent: { disabled: true },
       mcp: { disabled: true },
     },
