@@ -18,6 +18,8 @@ export type Box = Awaited<ReturnType<typeof startBox>>;
 export interface Arrived {
   readonly count: number;
   readonly latencies: number[];
+  /** Different ones, on paths under `/each`; else 0. */
+  readonly events: number;
   readonly lastAt: number;
 }
 
@@ -80,8 +82,12 @@ async function start(stops: (() => Promise<unknown>)[], settings: Record<string,
   const receiverUrl = `http://127.0.0.1:${port}`;
   const api = child('../src/api.ts', env);
   const apiUrl = await api.next(({ url }) => url as string | undefined);
-  const worker = child('../src/worker.ts', env);
-  await worker.next(({ started }) => started as boolean | undefined);
+  const startWorker = async () => {
+    const started = child('../src/worker.ts', env);
+    await started.next((message) => message.started as boolean | undefined);
+    return started;
+  };
+  const worker = await startWorker();
   const load = child('load.ts');
   receiver.onMessage(({ total }) => total !== undefined && load.send({ arrived: total }));
 
@@ -97,10 +103,13 @@ async function start(stops: (() => Promise<unknown>)[], settings: Record<string,
     receiver,
     receiverUrl,
     worker,
-    /** A partner with one subscription for everything, at a path of the receiver's. */
-    addPartner: async (id: string, path: string) => {
+    /** One more. */
+    startWorker,
+    /** A partner with one subscription for everything, or so many, at a path of the receiver's. */
+    addPartner: async (id: string, path: string, subscriptions = 1) => {
       await call('POST', '/v1/partners', { id, name: id });
-      await call('POST', `/v1/partners/${id}/subscriptions`, { url: receiverUrl + path, eventTypes: ['*'] });
+      const subscription = { url: receiverUrl + path, eventTypes: ['*'] };
+      for (let n = 0; n < subscriptions; n++) await call('POST', `/v1/partners/${id}/subscriptions`, subscription);
     },
     publishBatch: (partnerId: string, count: number) =>
       call('POST', '/v1/events/batch', {

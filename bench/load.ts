@@ -12,6 +12,8 @@ export interface LoadPlan {
   /** Events per HTTP call. */
   readonly batch: number;
   readonly outstanding?: number;
+  /** Deliveries that each event has. Default 1. */
+  readonly fanOut?: number;
   readonly rate?: number;
   readonly connections: number;
 }
@@ -71,7 +73,8 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
 
   async function publisher(): Promise<void> {
     while (now() < end) {
-      if (plan.mode === 'closed' && sent - (arrived - base) > (plan.outstanding as number)) await delay(1);
+      if (plan.mode === 'closed' && sent - (arrived - base) / (plan.fanOut ?? 1) > (plan.outstanding as number))
+        await delay(1);
       else await publish(now());
     }
   }

@@ -11,6 +11,8 @@ const MARK = '"t":';
 interface Counter {
   count: number;
   latencies: number[];
+  /** Ids of what has arrived, on paths under `/each`: repeats can then be told. */
+  events: Set<string>;
 }
 
 const counters = new Map<string, Counter>();
@@ -18,7 +20,7 @@ const counters = new Map<string, Counter>();
 function counterOf(path: string): Counter {
   let counter = counters.get(path);
   if (!counter) {
-    counter = { count: 0, latencies: [] };
+    counter = { count: 0, latencies: [], events: new Set() };
     counters.set(path, counter);
   }
   return counter;
@@ -56,6 +58,7 @@ const server = createServer((request, response) => {
     const at = body.indexOf(MARK);
     const counter = counterOf(request.url as string);
     counter.count++;
+    if (request.url?.startsWith('/each')) counter.events.add(request.headers['webhook-id'] as string);
     if (at >= 0) counter.latencies.push(arrived - Number.parseFloat(body.slice(at + MARK.length, at + 24)));
     if (request.url === '/limited') limited(() => response.end('ok'));
     else if (request.url?.startsWith('/hang')) setTimeout(() => response.end('ok'), hangMs).unref();
@@ -75,8 +78,8 @@ setInterval(() => {
 process.on('message', (message: { take?: string; hangMs?: number }) => {
   if (message.hangMs !== undefined) hangMs = message.hangMs;
   if (message.take) {
-    const { count, latencies } = counterOf(message.take);
-    process.send?.({ taken: { count, latencies } });
+    const { count, latencies, events } = counterOf(message.take);
+    process.send?.({ taken: { count, latencies, events: events.size } });
     counters.delete(message.take);
   }
 });

@@ -8,7 +8,7 @@ export interface WatchedQueue<M extends { readonly sentAt: number }, Q> {
   depth(): Promise<Depth>;
 }
 
-interface Depth {
+export interface Depth {
   readonly waiting: number;
   readonly inFlight: number;
   readonly delayed: number;

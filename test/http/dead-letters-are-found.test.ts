@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEAD_LETTER_REASONS } from '../../src/domain/dead-letter.ts';
-import { newId, publicId } from '../../src/domain/ids.ts';
+import { createGrowingIds, publicId } from '../../src/domain/ids.ts';
 import { startApi, type TestApi } from './support.ts';
+
+/** In the order they are made, also within a millisecond. */
+const newId = createGrowingIds();
 
 let api: TestApi;
 

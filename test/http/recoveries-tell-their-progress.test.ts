@@ -37,7 +37,7 @@ beforeEach(async () => {
   };
   const recover = createRecover(ports, { stepRows: 4 });
   step = async () => {
-    await api.pool.query('UPDATE recoveries SET next_step_at = now()');
+    await api.pool.query(`UPDATE recoveries SET next_step_at = now() - interval '1 second'`);
     await recover();
   };
 
