@@ -5,7 +5,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { startEmulator } from '../src/embedded/index.ts';
 import { type Receiver, startReceiver } from './support/receiver.ts';
 import { type Service, startService } from './support/service.ts';
 import { until } from './support/until.ts';
@@ -148,7 +147,6 @@ it('an API process is ready while it can publish, and says what is away', async 
       { name: 'sns', ok: false, detail: 'SNS cannot be reached' },
     ],
   });
-  const emulator = await startEmulator({ dataDir: service.dataDir }); // on the same port
+  await service.emulator.start();
   await until(isReady, (status) => status === 200);
-  await emulator.stop();
 });

@@ -11,6 +11,8 @@ export interface TestEmulator {
   interrupt(): Promise<void>;
   /** From now on it cannot be reached. */
   stop(): Promise<void>;
+  /** After a stop: it can be reached again, at the same endpoint where it keeps its data in a folder. */
+  start(): Promise<void>;
 }
 
 const OUTAGE_MS = 1_000;
@@ -31,13 +33,16 @@ export async function startTestEmulator(options: { dataDir?: string } = {}): Pro
 }
 
 async function embedded(options: { dataDir?: string }): Promise<TestEmulator> {
-  const emulator = await startEmulator(options);
+  let emulator = await startEmulator(options);
   return {
     endpoint: emulator.endpoint,
     interrupt: async () => {
       process.kill(emulator.pid, 'SIGKILL');
     },
     stop: () => emulator.stop(),
+    start: async () => {
+      emulator = await startEmulator(options);
+    },
   };
 }
 
@@ -51,5 +56,8 @@ async function shared(port: number): Promise<TestEmulator> {
       await gate.open();
     },
     stop: () => gate.shut(),
+    start: async () => {
+      await gate.open();
+    },
   };
 }
