@@ -10,7 +10,7 @@ export interface Part {
 }
 
 export interface Lifecycle {
-  /** Starts a part now, and remembers it for the stop. */
+  /** Starts a part now, and remembers it for the stop. Rejects once the stop has begun. */
   start(part: Part): Promise<void>;
   /** Stops all parts, last started first. A second call changes nothing and resolves with the first. */
   stop(graceMs: number): Promise<void>;
@@ -40,6 +40,7 @@ function createLifecycle(log: Logger): Lifecycle {
 
   return {
     async start(part) {
+      if (stopped) throw new Error(`${part.name} is not started: the process is stopping`);
       running.push(part);
       await part.start?.();
     },
@@ -63,7 +64,9 @@ export async function runProcess(
   build: (lifecycle: Lifecycle) => Promise<void>,
 ): Promise<void> {
   const lifecycle = createLifecycle(log);
+  let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
+    isStopping = true;
     log.info({ signal }, 'process.stopping');
     setTimeout(() => {
       log.error({ graceMs }, 'process.grace_exceeded');
@@ -80,6 +83,7 @@ export async function runProcess(
   try {
     await build(lifecycle);
   } catch (error) {
+    if (isStopping) return; // what fails now was still starting: the stop goes on, and ends the process
     log.fatal({ err: error }, 'process.start_failed');
     await lifecycle.stop(graceMs);
     process.exit(1);

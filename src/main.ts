@@ -7,7 +7,6 @@ import { ownKeys, startEmulator, startPostgres } from './embedded/index.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import { ensureTopology } from './pubsub/index.ts';
 import { awsOptions, type RoleOptions, runRole } from './role.ts';
-import { migrateWhenUp } from './store/migrate-when-up.ts';
 import { version } from './version.ts';
 import { startWorker } from './worker.ts';
 
@@ -23,7 +22,6 @@ export async function runAll(): Promise<void> {
       startDatabase(lifecycle, config, log),
       startBus(lifecycle, config, log),
     ]);
-    await migrateWhenUp(databaseUrl, log);
     const options = { ...own, databaseUrl, ...bus, encryptionKeys };
     await startWorker(lifecycle, options);
     const url = await startApi(lifecycle, { ...options, adminApiKey });

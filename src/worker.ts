@@ -22,6 +22,7 @@ export async function startWorker(lifecycle: Lifecycle, options: RoleOptions): P
   const worker = createContext(lifecycle, options);
   const store = await startStore(worker);
   const probes = await startProbes(worker, store);
+  await migrateWhenUp(options.databaseUrl, options.log); // alive meanwhile, and not ready
   await startHousekeeping(worker, store);
   const statistics = await startStatistics(worker, store);
 
@@ -44,7 +45,6 @@ export async function startWorker(lifecycle: Lifecycle, options: RoleOptions): P
 export async function runWorker(): Promise<void> {
   await runRole('worker', async (lifecycle, own) => {
     const options = settled(own);
-    await migrateWhenUp(options.databaseUrl, options.log);
     await startWorker(lifecycle, options);
     options.log.info({ version }, 'worker.started');
     process.send?.({ started: true });

@@ -37,6 +37,24 @@ locals {
     },
   ]
 
+  read_statements = [
+    {
+      Sid      = "ReadTheTopic"
+      Effect   = "Allow"
+      Action   = ["sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic"]
+      Resource = [aws_sns_topic.events.arn] # SNS judges by the topic, also for what is asked of a subscription
+    },
+    {
+      Sid    = "ReadTheQueues"
+      Effect = "Allow"
+      Action = ["sqs:GetQueueAttributes"]
+      Resource = concat(
+        [for queue in values(aws_sqs_queue.lane) : queue.arn],
+        [for queue in values(aws_sqs_queue.dead_letters) : queue.arn],
+      )
+    },
+  ]
+
   policies = {
     # Publishes events directly, without the API.
     producer = local.publish_statements
@@ -44,6 +62,8 @@ locals {
     api = local.publish_statements
     # Receives from lanes, drains dead-letter queues, and publishes operational events.
     worker = concat(local.consume_statements, local.publish_statements)
+    # For whoever runs `postrider doctor`: it reads attributes, and nothing else.
+    operator = local.read_statements
   }
 }
 

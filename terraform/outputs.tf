@@ -31,12 +31,12 @@ output "kms_key_arn" {
 }
 
 output "policy_arns" {
-  description = "ARNs of the managed policies to attach to roles: producer, api, worker."
+  description = "ARNs of the managed policies to attach to roles: producer, api, worker, operator."
   value       = { for role, policy in aws_iam_policy.role : role => policy.arn }
 }
 
 output "policy_documents" {
-  description = "The same policies as JSON, for roles that take inline policies: producer, api, worker."
+  description = "The same policies as JSON, for roles that take inline policies: producer, api, worker, operator."
   value       = { for role, policy in aws_iam_policy.role : role => policy.policy }
 }
 

@@ -47,11 +47,17 @@ function missing(prefix: string): string[] {
 }
 
 it('mounts only what exists', () => {
-  for (const prefix of ['./topology.json', './localstack']) expect(missing(prefix)).toEqual([]);
+  for (const prefix of ['./topology.json', './localstack', './observability']) expect(missing(prefix)).toEqual([]);
 });
 
-it.skipIf(!existsSync(new URL('observability', root)))('mounts only what exists of the dashboards and rules', () => {
-  expect(missing('./observability')).toEqual([]);
+it('Prometheus has the key of the API that it scrapes', () => {
+  const key = readFileSync(new URL('observability/dev-admin-key', root), 'utf8').trim();
+  expect(compose.services.api?.environment?.ADMIN_API_KEY).toBe(key);
+  const { volumes = [] } = compose.services.prometheus as Service;
+  const config = readFileSync(new URL('observability/prometheus.yml', root), 'utf8');
+  const files = [...config.matchAll(/credentials_file: ([\w-]+)/g)].map(([, file]) => file);
+  expect(files).toEqual(['dev-admin-key']);
+  for (const file of files) expect(volumes).toContain(`./observability/${file}:/etc/prometheus/${file}:ro`);
 });
 
 it.each(postrider)('gives %s settings that are understood, for the topology that LocalStack makes', async (role) => {

@@ -99,3 +99,32 @@ it('on SIGTERM it is not ready first, and goes on answering while it finishes wh
   expect(await stopped).toBe(0);
   expect(await service.deliveryStates()).toEqual({ succeeded: 1 });
 });
+
+it('while Postgres is away at the start a worker is alive, not ready, and ends cleanly when told to', async () => {
+  const port = await freePort();
+  const nobody = await freePort();
+  const child = fork(fileURLToPath(new URL('../src/worker.ts', import.meta.url)), {
+    env: {
+      ...process.env,
+      ...service.env,
+      METRICS_PORT: String(port),
+      DATABASE_URL: `postgresql://postrider@127.0.0.1:${nobody}/postrider`,
+      LOG_LEVEL: 'silent',
+    },
+    execArgv: [],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const status = (path: string) =>
+    fetch(`http://127.0.0.1:${port}${path}`).then(
+      (response) => response.status,
+      () => null,
+    );
+  await until(
+    () => status('/health'),
+    (answer) => answer === 200,
+  );
+  expect(await status('/ready')).toBe(503);
+  child.kill('SIGTERM');
+  expect(await exited).toBe(0);
+});

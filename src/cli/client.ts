@@ -73,7 +73,7 @@ async function findKey({ key }: RemoteOptions, url: URL): Promise<string> {
   const given = key ?? process.env.POSTRIDER_API_KEY ?? process.env.ADMIN_API_KEY;
   if (given) return given;
   const dataDir = process.env.DATA_DIR || '.postrider';
-  if (/^(localhost|127\.|\[::1\])/.test(url.hostname)) {
+  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname)) {
     const { existingKeys } = await import('../embedded/index.ts');
     const own = await existingKeys(dataDir);
     if (own) return own.adminApiKey;

@@ -31,6 +31,9 @@ interface Delivery {
 
 interface EventRecord {
   readonly deliveries: readonly Delivery[];
+  /** Subscriptions it is for, and in how many feeds of polled ones it is. */
+  readonly fanOut: number;
+  readonly inFeeds: number;
   readonly skipped: readonly { readonly subscriptionId: string; readonly reason: string }[];
   readonly unmatchedReason: string | null;
 }
@@ -137,14 +140,19 @@ async function find(client: Client, partner: string, id: string): Promise<EventR
   }
 }
 
-function hasEnded({ deliveries, skipped, unmatchedReason }: EventRecord): boolean {
-  if (deliveries.length === 0) return unmatchedReason !== null || skipped.length > 0;
-  return deliveries.every(({ state }) => state !== 'pending');
+/** An answer shows so many deliveries at the most. */
+const MOST_SHOWN = 250;
+
+/** A delivery is on record with its first result only, so those that are there are not all. */
+function hasEnded({ deliveries, fanOut, inFeeds }: EventRecord): boolean {
+  const isWhole = deliveries.length + inFeeds >= Math.min(fanOut, MOST_SHOWN);
+  return isWhole && deliveries.every(({ state }) => state !== 'pending');
 }
 
-function printOutcome({ deliveries, skipped, unmatchedReason }: EventRecord): void {
+function printOutcome({ deliveries, inFeeds, skipped, unmatchedReason }: EventRecord): void {
   for (const { subscriptionId, reason } of skipped) note(`not for ${subscriptionId}: ${reason}`);
   if (unmatchedReason) note(`for nobody: ${unmatchedReason}`);
+  if (inFeeds > 0) note(`waits to be polled by ${inFeeds} of them`);
   if (deliveries.length === 0) return;
   printTable(deliveries, {
     DELIVERY: ({ id }) => id,

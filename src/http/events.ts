@@ -64,6 +64,11 @@ export const EventWithDeliveries = Type.Object(
       }),
       { description: 'The subscriptions of its type that it passed by, and why: a hundred at the most' },
     ),
+    fanOut: Type.Integer({
+      description:
+        'Subscriptions it is for: it has, or will have in a moment, a delivery or a place in the feed of each',
+    }),
+    inFeeds: Type.Integer({ description: 'Feeds of polled subscriptions in which it is' }),
     skippedCount: Type.Integer({ description: 'How many it passed by, those that `skipped` leaves out included' }),
     unmatchedReason: Type.Unsafe<UnmatchedReason | null>({
       type: ['string', 'null'],
@@ -144,6 +149,8 @@ function eventText(event: StoredEvent, page: Page<StoredDelivery>, reached: Read
     ...showEvent(event),
     deliveries: page.data.map(showDelivery),
     deliveriesNextCursor: page.nextCursor,
+    fanOut: event.fanOut,
+    inFeeds: event.inFeeds,
     skipped,
     skippedCount: skipped.length + event.skippedMore,
     unmatchedReason: page.data.length === 0 ? event.unmatched : null,

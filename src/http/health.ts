@@ -7,7 +7,7 @@ const Readiness = Type.Object({
   ready: Type.Boolean(),
   checks: Type.Array(
     Type.Object({
-      name: Type.String({ examples: ['postgres'] }),
+      name: Type.String({ examples: ['database'] }),
       ok: Type.Boolean(),
       detail: Type.Optional(Type.String({ description: 'What is wrong', examples: ['connection refused'] })),
     }),

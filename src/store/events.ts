@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { timeOfId, uuidFloor } from '../domain/ids.ts';
+import { deliveryIdRange, timeOfId, uuidFloor } from '../domain/ids.ts';
 import type { Skipped, UnmatchedReason } from '../domain/subscription.ts';
 import { type Page, type PageRequest, toPage } from './cursor.ts';
 import { scanFloor } from './scan.ts';
@@ -15,6 +15,10 @@ export interface EventSummary {
 export interface StoredEvent extends EventSummary {
   /** JSON text, as the producer sent it. */
   readonly data: string;
+  /** Subscriptions it is for. */
+  readonly fanOut: number;
+  /** In how many feeds of polled subscriptions it is. */
+  readonly inFeeds: number;
   /** The subscriptions it passed by, and why: the first hundred. */
   readonly skipped: readonly Skipped[];
   /** How many more it passed by. */
@@ -65,6 +69,18 @@ interface Unmatched {
   readonly reason: UnmatchedReason;
 }
 
+interface DetailRow extends EventRow {
+  data: string;
+  skipped: SkippedEntry[] | null;
+  fanOut: number;
+  inFeeds: number;
+}
+
+const FIND = `
+  SELECT id, type, timestamp, data, skipped, fan_out AS "fanOut",
+    (SELECT count(*)::int FROM feed WHERE delivery_id >= $3 AND delivery_id <= $4 AND event_id = $1) AS "inFeeds"
+  FROM events WHERE id = $1 AND partner_id = $2`;
+
 /** Reads of the events; the hot path writes them. */
 export function createEventReads(pool: pg.Pool): EventReads {
   return { list: (...asked) => list(pool, ...asked), find: (...asked) => find(pool, ...asked) };
@@ -86,10 +102,8 @@ async function list(pool: pg.Pool, partnerId: string, filter: EventFilter, { lim
 }
 
 async function find(pool: pg.Pool, partnerId: string, id: string): Promise<StoredEvent | null> {
-  const { rows } = await pool.query<EventRow & { data: string; skipped: SkippedEntry[] | null }>(
-    'SELECT id, type, timestamp, data, skipped FROM events WHERE id = $1 AND partner_id = $2',
-    [id, partnerId],
-  );
+  const { from, to } = deliveryIdRange(id);
+  const { rows } = await pool.query<DetailRow>(FIND, [id, partnerId, from, to]);
   const [row] = rows;
   if (!row) return null;
   const entries = row.skipped ?? [];
@@ -97,7 +111,8 @@ async function find(pool: pg.Pool, partnerId: string, id: string): Promise<Store
   const skippedMore = entries.find((each): each is More => 'more' in each)?.more ?? 0;
   const isUnmatched = (each: SkippedEntry): each is Unmatched => !('subscriptionId' in each) && !('more' in each);
   const unmatched = entries.find(isUnmatched)?.reason ?? null;
-  return { ...toSummary(partnerId, row), data: row.data, skipped, skippedMore, unmatched };
+  const { data, fanOut, inFeeds } = row;
+  return { ...toSummary(partnerId, row), data, fanOut, inFeeds, skipped, skippedMore, unmatched };
 }
 
 const toSummary = (partnerId: string, { id, type, timestamp }: EventRow): EventSummary => ({

@@ -34,7 +34,7 @@ run "everything_is_encrypted_with_a_key_that_sns_may_use" {
 
 run "policies_are_least_privilege" {
   assert {
-    condition     = sort(keys(output.policy_documents)) == tolist(["api", "producer", "worker"])
+    condition     = sort(keys(output.policy_documents)) == tolist(["api", "operator", "producer", "worker"])
     error_message = "a policy for each role"
   }
   assert {
@@ -47,6 +47,12 @@ run "policies_are_least_privilege" {
       ]
     ]]))
     error_message = "no wildcard in any action or resource, and the key only by way of SNS or SQS"
+  }
+  assert {
+    condition = sort(flatten([for statement in jsondecode(output.policy_documents["operator"]).Statement : statement.Action])) == tolist([
+      "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListSubscriptionsByTopic", "sqs:GetQueueAttributes",
+    ])
+    error_message = "operators read"
   }
   assert {
     condition = alltrue([for role in ["producer", "api"] :

@@ -42,7 +42,7 @@ resource "aws_lb_listener" "https" {
   }
 }
 
-# /metrics needs no key: it is for Prometheus, which asks the tasks themselves.
+# /metrics is for Prometheus (with an admin key), which asks the tasks themselves.
 resource "aws_lb_listener_rule" "no_metrics" {
   listener_arn = aws_lb_listener.https.arn
   priority     = 1
